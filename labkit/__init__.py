@@ -1,0 +1,31 @@
+"""labkit: AWS labs in a notebook, on a simulated account that behaves.
+
+Imports nothing but itself until somebody asks: `python -m labkit` must start on a bare Python, and must also
+be read by an old one, to say that it is too old. So this file keeps to the syntax of Python 3.6.
+"""
+
+__version__ = "0.1.0"
+__all__ = ["Lab", "Sandbox", "__version__", "expected", "open"]
+
+_HOMES = {"open": "labkit.lab", "expected": "labkit.lab", "Lab": "labkit.lab", "Sandbox": "labkit.sandbox"}
+
+TYPE_CHECKING = False  # type checkers take it for True; importing it from typing would cost milliseconds
+if TYPE_CHECKING:
+    from labkit.lab import Lab, expected, open
+    from labkit.sandbox import Sandbox
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home the first time it is used."""
+    if name not in _HOMES:
+        raise AttributeError("module 'labkit' has no attribute {!r}".format(name))
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> "list[str]":
+    """The public names, also those not loaded yet (for tab completion)."""
+    return sorted(set(globals()) | set(_HOMES))

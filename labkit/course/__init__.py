@@ -1,0 +1,1 @@
+"""The course as the learner's side knows it: which labs there are, and how far she is."""

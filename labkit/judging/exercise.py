@@ -1,0 +1,194 @@
+"""An exercise: one function that states what a finished exercise does, and what a learner reads about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from labkit.errors import LabkitError, NotFound, UsageError
+from labkit.judging.criteria import Criterion, scan
+from labkit.judging.values import Value, values_of
+
+
+class BadChecks(LabkitError):
+    """A lab's checks.py cannot be used as it stands. The message names the line and what to change."""
+
+
+class Exercise:
+    """One exercise of a lab. `name` is the name of the check function.
+
+    `points` are what a pass earns without help, `minutes` the measured working time, `hints` three texts from
+    direction to almost-there, `covers` the syllabus lines, `star` whether it belongs to the short way.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., None],
+        title: str,
+        *,
+        points: int,
+        minutes: int,
+        star: bool,
+        hints: tuple[str, ...],
+        covers: tuple[str, ...],
+    ) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.title = title
+        self.points = points
+        self.minutes = minutes
+        self.star = star
+        self.hints = hints
+        self.covers = covers
+        self.summary = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+        _require_shape(function)
+
+    @cached_property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Every criterion the check can judge, in the order of its source. Nothing is run for this."""
+        return scan(self.function)
+
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
+        """What a learner passes by name: `lab.check(name, worker=...)`."""
+        return values_of(self.function)
+
+    @property
+    def file(self) -> str:
+        """The file the check stands in."""
+        return self.function.__code__.co_filename
+
+    def __repr__(self) -> str:
+        return f"<exercise {self.name}: {self.title}>"
+
+
+def exercise(
+    title: str,
+    *,
+    points: int = 10,
+    minutes: int = 10,
+    star: bool = False,
+    hints: tuple[str, ...] = (),
+    covers: tuple[str, ...] = (),
+) -> Callable[[Callable[..., None]], Exercise]:
+    """Make a function `check(world, expect, *, values...)` an exercise."""
+
+    def make(function: Callable[..., None]) -> Exercise:
+        return Exercise(
+            function,
+            title,
+            points=points,
+            minutes=minutes,
+            star=star,
+            hints=tuple(hints),
+            covers=tuple(covers),
+        )
+
+    return make
+
+
+@dataclass
+class Question:
+    """A question to think about before running a cell. Never graded."""
+
+    text: str
+    choices: dict[str, str]
+    answer: str
+    because: str
+    why_not: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+
+
+def question(
+    text: str, *, answer: str, because: str, why_not: Mapping[str, str] | None = None, **choices: str
+) -> Question:
+    """A predict question. Choices are keyword arguments; `answer` is the key of the right one.
+
+    `because` explains the right answer, `why_not` each wrong one by its key.
+    Raises `UsageError` when the keys do not fit together.
+    """
+    why_not = dict(why_not or {})
+    if answer not in choices:
+        raise UsageError(f"The answer {answer!r} is not one of the choices: {', '.join(choices)}.")
+    stray = [key for key in why_not if key not in choices or key == answer]
+    if stray:
+        raise UsageError(f"why_not explains {', '.join(stray)}, which is no wrong choice of this question.")
+    return Question(text, dict(choices), answer, because, why_not)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What one checks.py holds."""
+
+    path: Path
+    exercises: dict[str, Exercise]
+    questions: dict[str, Question]
+
+    def exercise(self, name: str) -> Exercise:
+        """The exercise of this name. Raises `NotFound` with the nearest names."""
+        if name not in self.exercises:
+            raise NotFound("exercise", name, self.exercises)
+        return self.exercises[name]
+
+    def question(self, name: str) -> Question:
+        """The question of this name. Raises `NotFound` with the nearest names."""
+        if name not in self.questions:
+            raise NotFound("question", name, self.questions)
+        return self.questions[name]
+
+
+def load_checks(path: Path) -> Checks:
+    """Import a lab's checks.py by its path. Raises `BadChecks` when it cannot be imported."""
+    module = _import(path)
+    exercises: dict[str, Exercise] = {}
+    questions: dict[str, Question] = {}
+    for name, thing in vars(module).items():
+        if isinstance(thing, Exercise):
+            exercises[thing.name] = thing
+        elif isinstance(thing, Question):
+            thing.name = name
+            questions[name] = thing
+    return Checks(path, exercises, questions)
+
+
+def _import(path: Path) -> ModuleType:
+    name = "labkit_checks_" + re.sub(r"\W", "_", path.parent.name)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BadChecks(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module  # type hints of the checks are looked up here
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        _put_back(name, before)
+        raise BadChecks(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _put_back(name: str, before: ModuleType | None) -> None:
+    if before is None:
+        sys.modules.pop(name, None)
+    else:
+        sys.modules[name] = before
+
+
+def _require_shape(function: Callable[..., Any]) -> None:
+    parameters = list(inspect.signature(function).parameters.values())
+    positional = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+    rest = [one for one in parameters if one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    if len(positional) != 2 or rest:
+        code = function.__code__
+        raise BadChecks(
+            f"{code.co_filename}, line {code.co_firstlineno}: a check is written "
+            f"`def {function.__name__}(world, expect, *, value=...)`."
+        )

@@ -1,0 +1,85 @@
+"""What a check has in its hands: the account as the outside world sees it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from labkit.judging.queues import QueueView
+from labkit.judging.tables import TableView
+
+if TYPE_CHECKING:
+    from labkit.sandbox import Rehearsal, Sandbox
+    from labkit.sandbox.clock import Clock
+    from labkit.sandbox.trace import Trace
+
+_CONSONANTS: Final = "bdfgklmnprstvz"
+_VOWELS: Final = "aeiou"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One earlier check of an exercise: when (real time, ISO 8601 in UTC), how it ended, and what was missed."""
+
+    time: str
+    status: str
+    missed: tuple[str, ...] = ()
+
+
+class World:
+    """The outside world of one check.
+
+    Everything it does is done by the identity "checker", never by the learner. `random` is seeded anew for each
+    check with `seed`, so nothing can be hard-coded and any check can be repeated. `trace` is what the learner did
+    before the check began; what happens during the check is in `rehearsal().trace`.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        seed: int,
+        trace: Trace,
+        attempts: Callable[[str], Sequence[Attempt]] = lambda _: (),
+    ) -> None:
+        self.sandbox = sandbox
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.trace = trace
+        self._attempts = attempts
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    @property
+    def clock(self) -> Clock:
+        """The account's clock. Moves made by a check are undone at its end."""
+        return self.sandbox.clock
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client of the checker, made once per service and Region."""
+        key = service, region or self.sandbox.region
+        if key not in self._clients:
+            self._clients[key] = self.sandbox.client(*key)
+        return self._clients[key]
+
+    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
+        """A part of the check that is undone at its end. The whole check is one already; these nest."""
+        return self.sandbox.rehearsal()
+
+    def queue(self, name: str, region: str | None = None) -> QueueView | None:
+        """The SQS queue of this name, or None."""
+        return QueueView.find(self, name, region or self.sandbox.region)
+
+    def table(self, name: str, region: str | None = None) -> TableView | None:
+        """The DynamoDB table of this name, or None."""
+        return TableView.find(self, name, region or self.sandbox.region)
+
+    def word(self) -> str:
+        """A fresh name nobody can guess and everybody can read, such as "rovi-4821"."""
+        letters = [self.random.choice(_CONSONANTS if place % 2 == 0 else _VOWELS) for place in range(4)]
+        return f"{''.join(letters)}-{self.random.randrange(1000, 10000)}"
+
+    def attempts(self, exercise: str) -> list[Attempt]:
+        """Earlier checks of an exercise, oldest first, without the one that is running."""
+        return list(self._attempts(exercise))

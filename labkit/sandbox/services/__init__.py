@@ -1,0 +1,18 @@
+"""One module per AWS service: the behaviour moto lacks.
+
+Every module has the same shape. Its docstring is the fidelity card: *Simulated here*, *Differs on
+AWS*, *Not simulated*. Below it stand the hooks it puts into moto, and small functions of behaviour.
+A service module imports no other service.
+
+To add a service, write `services/NAME.py` and name it here beside the package of moto it changes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SERVICES: Final[dict[str, tuple[str, ...]]] = {
+    "moto.sqs": ("sqs",),
+    "moto.sts": ("sts",),
+}
+"""Package of moto -> our modules that change it. They load when moto loads the package."""

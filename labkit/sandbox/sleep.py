@@ -1,0 +1,44 @@
+"""A tip for who waits: `time.sleep` works in a lab, but the clock can be moved on at once."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+WORTH_A_TIP: Final = 5
+"""Shorter waits, in seconds, are let pass without a word."""
+
+
+class SleepTip:
+    """Says once, before the first long sleep of the learner's main thread, how to wait without waiting."""
+
+    def __init__(self, say: Callable[[str], object] = print) -> None:
+        self._say = say
+        self._original: Callable[[float], None] | None = None
+        self._said = False
+
+    def start(self) -> None:
+        """Watch `time.sleep`. It goes on sleeping as long as it is asked to."""
+        original = self._original = time.sleep
+
+        @functools.wraps(original)
+        def sleep(seconds: Any) -> None:
+            self._before(seconds)
+            original(seconds)
+
+        time.sleep = sleep
+
+    def stop(self) -> None:
+        """Leave `time.sleep` as it was."""
+        if self._original is not None:
+            time.sleep = self._original
+            self._original = None
+
+    def _before(self, seconds: Any) -> None:
+        long = isinstance(seconds, (int, float)) and seconds >= WORTH_A_TIP
+        if long and not self._said and threading.current_thread() is threading.main_thread():
+            self._said = True
+            self._say(f"Tip: lab.clock.advance(seconds={seconds:g}) lets the same time pass at once.")

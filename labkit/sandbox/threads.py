@@ -1,0 +1,48 @@
+"""Which threads of the learner use the account, so that a long poll knows whether anybody else can act."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+from weakref import WeakSet
+
+_MACHINERY: Final = ("IPython", "ipykernel", "zmq", "tornado", "jupyter_client", "asyncio", "tqdm", "debugpy")
+"""Packages whose own threads live beside the learner's and never touch the account."""
+
+
+class Visitors:
+    """The threads that have called the account, or that the learner started since it was opened."""
+
+    def __init__(self) -> None:
+        self._before: WeakSet[threading.Thread] = WeakSet()
+        self._callers: WeakSet[threading.Thread] = WeakSet()
+
+    def start(self) -> None:
+        """Threads that run now belong to the kernel, not to the learner."""
+        self._before = WeakSet(threading.enumerate())
+        self._callers = WeakSet()
+
+    def stop(self) -> None:
+        """Forget all threads."""
+        self._before = WeakSet()
+        self._callers = WeakSet()
+
+    def notice(self) -> None:
+        """The calling thread uses the account."""
+        self._callers.add(threading.current_thread())
+
+    def others(self) -> bool:
+        """Whether another thread could change the account while the calling one waits."""
+        me = threading.current_thread()
+        return any(
+            thread is not me
+            and thread.is_alive()
+            and (thread in self._callers or (thread not in self._before and not _is_machinery(thread)))
+            for thread in threading.enumerate()
+        )
+
+
+def _is_machinery(thread: threading.Thread) -> bool:
+    target: Any = getattr(thread, "_target", None)
+    modules = (type(thread).__module__, getattr(target, "__module__", None) or "")
+    return any(module.split(".")[0] in _MACHINERY for module in modules)
