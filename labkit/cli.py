@@ -27,6 +27,8 @@ class Command:
         try:
             main: Main = getattr(import_module(self.home), self.function)
         except ModuleNotFoundError as error:
+            if (error.name or "").startswith("labkit"):
+                raise  # a part of labkit itself: a defect, and no package brings it
             # The bootstrap installs everything; this is somebody's own environment.
             cure = "python -m pip install -e '.[test]' -c constraints.txt"
             raise LabkitError(

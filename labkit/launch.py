@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -130,6 +131,7 @@ def _call(command: list[str], folder: Path) -> int:
         paths = [str(root), os.environ.get("PYTHONPATH", "")]
         variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     with subprocess.Popen(command, cwd=folder, env=variables) as child:
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # never leave a server behind
         while True:
             try:
                 return child.wait()

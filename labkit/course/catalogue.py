@@ -14,7 +14,7 @@ import linecache
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,9 +234,7 @@ def _built(raw: dict[str, Any], path: Path, root: Path) -> BuiltLab:
         covers=tuple(raw["covers"]),
         objectives=tuple(raw["objectives"]),
         verified=raw["verified"],
-        exercises=tuple(
-            BuiltExercise(**{**one, "covers": tuple(one["covers"])}) for one in raw["exercises"]
-        ),
+        exercises=tuple(map(_exercise, raw["exercises"])),
         cells=tuple(
             BuiltCell(c["role"], c["source"], c.get("exercise"), c.get("because"), tuple(c.get("finds") or ()))
             for c in raw["cells"]
@@ -244,6 +242,11 @@ def _built(raw: dict[str, Any], path: Path, root: Path) -> BuiltLab:
         folder=path.parent,
         notebook=root / "labs" / inside.parent / f"{inside.name}.ipynb",
     )
+
+
+def _exercise(raw: dict[str, Any]) -> BuiltExercise:
+    known = {field.name: raw[field.name] for field in fields(BuiltExercise)}
+    return BuiltExercise(**{**known, "covers": tuple(known["covers"])})
 
 
 def _course_rows(root: Path) -> list[dict[str, Any]]:

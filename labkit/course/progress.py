@@ -41,7 +41,7 @@ KEPT_OPENINGS: Final = 20
 LOCK_SECONDS: Final = 5
 
 Data = dict[str, Any]
-Change = Callable[[Data], None]
+Change = Callable[[Data], object]
 
 
 def home() -> Path:
@@ -165,7 +165,7 @@ class Progress:
         """Note that an exercise was begun. Only the first time counts."""
         if self.record(lab, exercise).touched is None:
             time = self._stamp_now()
-            self._change(lambda data: _touched(data, lab, exercise, time) and None)
+            self._change(lambda data: _touched(data, lab, exercise, time))
 
     def attempt(self, lab: str, exercise: str, status: str, missed: tuple[str, ...], earned: int) -> None:
         """Note one check. Points only grow."""

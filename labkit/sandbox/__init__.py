@@ -122,7 +122,7 @@ class Sandbox:
 
         self._hooks = Hooks()
         self._hooks.start()
-        self._mock = MockAWS(config=dict(_MOTO_CONFIG))  # type: ignore[arg-type]
+        self._mock = MockAWS(config=dict(_MOTO_CONFIG))
         self._mock.start()
         self._door = dispatch.Door(self)
         dispatch.open_door(self._door)
@@ -254,7 +254,7 @@ class Sandbox:
         """moto's own object for a service (moto's name for it, such as "sqs"), account and Region."""
         from moto.backends import get_backend
 
-        return get_backend(service)[account or self.account][region or self.region]  # type: ignore[call-overload]
+        return get_backend(service)[account or self.account][region or self.region]
 
     # -- waiting ---------------------------------------------------------------------------------
 

@@ -22,10 +22,9 @@ from datetime import UTC, datetime, timedelta
 from types import FunctionType
 from typing import Any, Final
 
-import time_machine
-
 from labkit.errors import UsageError
 from labkit.sandbox.trace import Trace
+from labkit.sandbox.travel import time_machine
 
 LONGEST: Final = timedelta(days=366 * 10)
 """The furthest one call may move the clock. Beyond it a typing mistake is more likely than a plan."""
@@ -36,7 +35,7 @@ _PLAIN = (str, int, float, bool, bytes, type(None))
 def real_time() -> float:
     """Seconds since 1970 on the machine's own clock, whatever the virtual clock says."""
     if time_machine.escape_hatch.is_travelling():
-        return time_machine.escape_hatch.time.time()
+        return float(time_machine.escape_hatch.time.time())
     return _time.time()
 
 
@@ -61,7 +60,8 @@ class Moved:
 
     def __repr__(self) -> str:
         things = "Nothing was due" if not self.played else f"Work played: {self.played}"
-        return f"The clock moved {_spoken(self.seconds)}. It is now {self.now:%Y-%m-%d %H:%M:%S} UTC. {things}."
+        now = f"It is now {self.now:%Y-%m-%d %H:%M:%S} UTC."
+        return f"The clock moved {_spoken(self.seconds)}. {now} {things}."
 
 
 class Clock:
@@ -96,8 +96,8 @@ class Clock:
         return timedelta(seconds=self._offset)
 
     def __repr__(self) -> str:
-        ahead = "in step with real time" if self._offset < 1 else f"{_spoken(self._offset)} ahead of real time"
-        return f"{self.now():%Y-%m-%d %H:%M:%S} UTC, {ahead}. Work waiting: {len(self._live)}."
+        ahead = "in step with" if self._offset < 1 else f"{_spoken(self._offset)} ahead of"
+        return f"{self.now():%Y-%m-%d %H:%M:%S} UTC, {ahead} real time. Work waiting: {len(self._live)}."
 
     # -- moving ----------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Clock:
 
         Raises `UsageError` when the time is negative, not a number, or longer than ten years.
         """
-        step = _duration(dict(seconds=seconds, minutes=minutes, hours=hours, days=days))
+        step = _duration({"seconds": seconds, "minutes": minutes, "hours": hours, "days": days})
         target = self.time() + step
         played = self._play_until(target, stop=None)
         self._go_to(max(target, self.time()))

@@ -33,7 +33,7 @@ _RESOURCES: Final = (
 )  # fmt: skip
 
 
-class NotSimulated(ClientError, LabkitError):
+class NotSimulated(ClientError, LabkitError):  # type: ignore[misc]  # botocore ships no types
     """An operation that exists on AWS but not in this lab's account. The message names it."""
 
 
@@ -111,8 +111,8 @@ class Door:
             except Exception as error:
                 record(resource=resource, params=shown, error="SimulationFailed", message=repr(error))
                 raise SimulationFailed(
-                    f"The simulation of {service} {operation} failed ({type(error).__name__}: {error}). This is "
-                    "our fault, not yours. Please report it with the call you made."
+                    f"The simulation of {service} {operation} failed ({type(error).__name__}: {error}). "
+                    "This is our fault, not yours. Please report it with the call you made."
                 ) from error
             finally:
                 _inside.reset(token)
@@ -134,7 +134,8 @@ class Door:
             sandbox.clock.catch_up()
             response = self._process(request)
             if response is not None:
-                sandbox.trace.record("call", "http", request.method, resource=request.url.partition("?")[0])
+                url = request.url.partition("?")[0]
+                sandbox.trace.record("call", "http", request.method, resource=url)
             sandbox.clock.catch_up()
             return response
 

@@ -17,6 +17,7 @@ Limit, said openly: a program that is not Python, ignores proxy settings and nee
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import re
 import shlex
@@ -33,8 +34,8 @@ FENCE: Final = Path(__file__).parent / "fence"
 
 _CLOSED_PROXY: Final = "http://127.0.0.1:9"
 _FOR_CHILDREN: Final = {
-    **{name: _CLOSED_PROXY for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")},
-    **{name: _CLOSED_PROXY for name in ("http_proxy", "https_proxy", "all_proxy")},
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), _CLOSED_PROXY),
+    **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), _CLOSED_PROXY),
     "NO_PROXY": "localhost,127.0.0.1,::1",
     "no_proxy": "localhost,127.0.0.1,::1",
 }
@@ -42,10 +43,12 @@ _LOOK_UPS: Final = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "soc
 _CONNECTIONS: Final = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _PROGRAMS: Final = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"})
 _AWS_PROGRAM: Final = re.compile(r"aws(\.exe|\.cmd)?", re.IGNORECASE)
-_SHELLS: Final = re.compile(r"(sh|bash|zsh|dash|ksh|fish|cmd|cmd\.exe|powershell|pwsh)(\.exe)?", re.IGNORECASE)
+_SHELLS: Final = re.compile(r"(sh|bash|zsh|dash|ksh|fish|cmd|powershell|pwsh)(\.exe)?", re.IGNORECASE)
 _REAL_KEY: Final = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}")
 
-WHAT_TO_DO: Final = "Nothing was sent. In a lab, use boto3 without endpoint settings: it reaches the lab's account."
+WHAT_TO_DO: Final = (
+    "Nothing was sent. In a lab, use boto3 without endpoint settings: it reaches the lab's account."
+)
 
 _active: list[Guard] = []
 _installed = False
@@ -71,8 +74,8 @@ class Guard:
         os.environ.update(self._lab_environment)
         fence = os.pathsep.join(filter(None, (str(FENCE), os.environ.get("PYTHONPATH"))))
         for name, value in (_FOR_CHILDREN | {"PYTHONPATH": fence}).items():
-            # Only what children inherit changes. `os.environ` stays as it is, so libraries in this process
-            # do not try the closed proxy and the learner reads our sentence instead of theirs.
+            # Only what children inherit changes. `os.environ` stays as it is: libraries in this process
+            # do not try the closed proxy, and the learner reads our sentence instead of theirs.
             os.putenv(name, value)
         self._wrap_botocore()
         _active.append(self)
@@ -104,7 +107,8 @@ class Guard:
     def refuse_credentials(self, access_key: str) -> Stopped:
         """The error for a call that carries the keys of a real account."""
         return self.refuse(
-            f"a call with the credentials of a real account (access key {access_key[:4]}...{access_key[-4:]})",
+            "a call with the credentials of a real account "
+            f"(access key {access_key[:4]}...{access_key[-4:]})",
             "Nothing was sent. Leave the keys out: boto3.client(...) alone uses the lab's account.",
         )
 
@@ -185,7 +189,7 @@ _PREFIXES: Final = frozenset({"sudo", "exec", "time", "env", "command", "nohup",
 def _is_aws(words: Sequence[str]) -> bool:
     if _AWS_PROGRAM.fullmatch(_program_name(words[0])):
         return True
-    return any(pair == ("-m", "awscli") for pair in zip(words, words[1:], strict=False))
+    return ("-m", "awscli") in itertools.pairwise(words)
 
 
 def _program_name(word: str) -> str:
@@ -229,4 +233,6 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
             raise refusal
 
 
-_CLI_CURE: Final = "Nothing was sent. Use boto3 in a cell: the same operation exists there under the same name."
+_CLI_CURE: Final = (
+    "Nothing was sent. Use boto3 in a cell: the same operation exists there under the same name."
+)

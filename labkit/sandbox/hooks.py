@@ -44,6 +44,7 @@ class Hook:
 
     @property
     def module(self) -> str:
+        """The module of moto that holds the target."""
         return self.target.partition(":")[0]
 
     @property

@@ -17,7 +17,7 @@ class SleepTip:
 
     def __init__(self, say: Callable[[str], object] = print) -> None:
         self._say = say
-        self._original: Callable[[float], None] | None = None
+        self._original: Any = None
         self._said = False
 
     def start(self) -> None:

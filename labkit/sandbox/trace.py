@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from labkit.errors import UsageError
@@ -107,14 +108,13 @@ class Trace:
     @contextmanager
     def caused_by(self, sequence: int | None, caller: str | None = None) -> Iterator[None]:
         """What is recorded inside follows from the event with this number."""
-        tokens = [(_cause, _cause.set(sequence))]
-        if caller is not None:
-            tokens.append((_caller, _caller.set(caller)))  # type: ignore[arg-type]
+        before = _cause.set(sequence)
+        caller_before = _caller.set(_caller.get() if caller is None else caller)
         try:
             yield
         finally:
-            for variable, token in reversed(tokens):
-                variable.reset(token)  # type: ignore[arg-type]
+            _caller.reset(caller_before)
+            _cause.reset(before)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -191,8 +191,6 @@ class Trace:
 
 def line(event: Event) -> str:
     """One event as one line of text."""
-    from datetime import UTC, datetime
-
     outcome = f" -> {event.error}" if event.error else ""
     name = short_name(event.resource)
     at = datetime.fromtimestamp(event.time, UTC)

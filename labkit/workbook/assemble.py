@@ -149,8 +149,10 @@ def _question(lab: Lab, name: str) -> str:
 def _text(lab: Lab, cell: Cell) -> str:
     """Prose with its pictures inside and, below an exercise's heading, what the exercise asks of a learner."""
     facts = {f"{lab.number(one.name)} · {one.title}": one for one in lab.exercises}
-    lines = []
+    lines: list[str] = []
     for line in cell.source.splitlines():
+        if lines and lines[-1].startswith("*About ") and line.strip():
+            lines.append("")  # or Markdown would join the two
         lines.append(IMAGE.sub(lambda match: _inlined(match, lab.source.folder), line))
         if exercise := facts.get(re.sub(r"^#+ +", "", line).strip()):
             path = " · on the short path ★" if exercise.star else ""

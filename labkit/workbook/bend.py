@@ -16,25 +16,41 @@ SMALL = 10
 
 @dataclass(frozen=True, slots=True)
 class Bend:
-    """One bent solution. `line` counts within the solution from 1; `what` says what was done to it."""
+    """One bent solution. `line` counts within the solution from 1; `what` says what was done to it.
+
+    `lines` are those of the whole statement: a reason for its survival may stand on any of them.
+    """
 
     line: int
     what: str
     source: str
+    lines: range
 
 
 def bends(source: str) -> list[Bend]:
     """Every bent form of a solution, in the order of its lines. The same source gives the same list."""
     tree = ast.parse(source)
+    quiet = _quiet(tree)
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     found: list[Bend] = []
     for place, node in enumerate(ast.walk(tree)):
-        if place in _quiet(tree):
+        if place in quiet:
             continue
         for what, change in _changes(node):
-            bent = _apply(source, place, change)
-            found.append(Bend(getattr(node, "lineno", 1), what, bent))
-    unique = {bend.source: bend for bend in reversed(found) if bend.source != ast.unparse(tree)}
+            line = getattr(node, "lineno", 1)
+            found.append(Bend(line, what, _apply(source, place, change), _lines(statements, line)))
+    straight = ast.unparse(tree)
+    unique = {bend.source: bend for bend in reversed(found) if bend.source != straight}
     return sorted(unique.values(), key=lambda bend: (bend.line, bend.what))
+
+
+def _lines(statements: list[ast.stmt], line: int) -> range:
+    """The lines of the innermost statement a line belongs to; of `for`, `if` and `def` only those of its head."""
+    around = [node for node in statements if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    innermost = max(around, key=lambda node: node.lineno)
+    body = getattr(innermost, "body", None)
+    end = body[0].lineno - 1 if body else innermost.end_lineno or innermost.lineno
+    return range(innermost.lineno, max(end, innermost.lineno) + 1)
 
 
 Change = Callable[[ast.AST], None]
@@ -97,7 +113,7 @@ def _first_line(node: ast.stmt) -> str:
 def _drop_statement(_: ast.stmt) -> Change:
     def change(node: ast.AST) -> None:
         # Turned into `pass` in place, so that its parent need not be found and no block becomes empty.
-        node.__class__ = ast.Pass  # type: ignore[assignment]
+        node.__class__ = ast.Pass
         for name in list(vars(node)):
             if name not in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
                 delattr(node, name)

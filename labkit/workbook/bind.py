@@ -111,11 +111,13 @@ def _name_problems(lab: Lab) -> Iterator[Problem]:
         name = cell.name or ""
         if cell.role == "predict" and name not in lab.checks.questions:
             near = nearest(name, lab.checks.questions, most=1)
-            how = f"Did you mean {near[0]!r}?" if near else f"Add `{name} = question(...)` to checks.py."
+            how = f"Did you mean {near[0]!r}? " if near else ""
+            how += f"Add `{name} = question(...)` to checks.py, or correct the name."
             yield lab.source.problem(cell.line, f"checks.py has no question {name!r}.", how)
         elif cell.role == "fact" and name not in lab.facts:
             near = nearest(name, lab.facts, most=1)
-            how = f"Did you mean {near[0]!r}?" if near else f"Add `[{name}]` to data/facts.toml."
+            how = f"Did you mean {near[0]!r}? " if near else ""
+            how += f"Add `[{name}]` to data/facts.toml, or correct the name."
             yield lab.source.problem(cell.line, f"There is no fact {name!r}.", how)
         elif cell.role == "fact" and number not in lab.facts[name].labs:
             how = f'Add "{number}" to the labs of [{name}] in data/facts.toml.'

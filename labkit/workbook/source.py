@@ -123,6 +123,7 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     exercise: str | None = None  # the exercise whose cells we are among
+    lost: bool = False  # whether the last stub could not be read
 
     def wrong(self, line: int, what: str, how: str) -> None:
         self.problems.append(Problem(self.path, line, what, how))
@@ -219,6 +220,7 @@ def _cell(reading: _Reading, line: int, body: int, raw: dict[str, object]) -> Ce
     title = attributes.pop("title", "")
     role = "text" if raw["cell_type"] == "markdown" else title or "code"
     if not _role_is_known(reading, line, role) or not _attributes_fit(reading, line, role, attributes):
+        reading.lost = reading.lost or role.startswith("stub")
         return None
     _check_body(reading, line, role, source)
     finds = tuple(one.strip() for one in attributes.get("finds", "").split(",") if one.strip())
@@ -237,32 +239,35 @@ def _cell(reading: _Reading, line: int, body: int, raw: dict[str, object]) -> Ce
 
 
 def _role_is_known(reading: _Reading, line: int, role: str) -> bool:
-    if role in ROLES and role not in ("text", "code"):
+    if role in ROLES:
         return True
-    if role in ("text", "code"):  # these two are written `[markdown]` and nothing
-        return True
-    word = role.split()[0]
-    if word in ROLES:
-        how = f"Write attributes in double quotes: `# %% {word} {' '.join(a + '="..."' for a in ROLES[word])}`."
-        reading.wrong(line, f"The attributes in {role!r} cannot be read.", how.replace(" `.", "`."))
-        return False
-    offered = nearest(word, ROLES) or sorted(ROLES)
-    reading.wrong(line, f"There is no role {word!r}.", f"Use one of: {', '.join(offered)}.")
+    offered = nearest(role, ROLES) or sorted(ROLES)
+    reading.wrong(line, f"There is no role {role!r}.", f"Use one of: {', '.join(offered)}.")
     return False
 
 
 def _attributes_fit(reading: _Reading, line: int, role: str, attributes: dict[str, str]) -> bool:
     wanted = ROLES[role]
-    example = f"`# %% {role} {' '.join(name + '="..."' for name in wanted)}`".replace(" `", "`")
+    if unread := attributes.get("incorrectly_encoded_metadata"):
+        how = f"Write each value in double quotes: {_example(role)}."
+        reading.wrong(line, f"{unread!r} cannot be read.", how)
+        return False
     for name in attributes:
         if name not in wanted:
-            reading.wrong(line, f"A {role} cell has no attribute {name!r}.", f"Write {example}.")
+            reading.wrong(line, f"A {role} cell has no attribute {name!r}.", f"Write {_example(role)}.")
             return False
     for name in wanted:
         if not attributes.get(name, "").strip():
-            reading.wrong(line, f"This {role} cell has no {name}.", f"Write {example}.")
+            reading.wrong(line, f"This {role} cell has no {name}.", f"Write {_example(role)}.")
             return False
     return True
+
+
+def _example(role: str) -> str:
+    """How a cell of this role begins."""
+    word = {"text": "[markdown]", "code": ""}.get(role, role)
+    parts = ["# %%", word, *(f'{name}="..."' for name in ROLES[role])]
+    return f"`{' '.join(part for part in parts if part)}`"
 
 
 def _check_body(reading: _Reading, line: int, role: str, source: str) -> None:
@@ -279,12 +284,15 @@ def _exercise_of(reading: _Reading, line: int, role: str, attributes: dict[str, 
         return None
     if role == "stub":
         reading.exercise = name = attributes["exercise"]
+        reading.lost = False
         if not name.isidentifier():
             reading.wrong(line, f"{name!r} cannot be a function.", "Use the name of a function in checks.py.")
         if first := reading.line_of("stub", name):
             reading.wrong(line, f"{name!r} has a stub already, on line {first}.", "Give one of them another name.")
         return name
     if reading.exercise is None:
+        if reading.lost:
+            return None  # its stub was told already
         how = "Move it directly below its `# %% stub` cell; no other cell may stand between."
         reading.wrong(line, f"This {role} belongs to no exercise.", how)
     elif role == "solution" and (first := reading.line_of("solution", reading.exercise)):

@@ -151,9 +151,14 @@ def test_rehearsals_nest(sandbox: Sandbox) -> None:
 def test_an_error_inside_a_rehearsal_still_puts_everything_back(sandbox: Sandbox) -> None:
     make, count = RESOURCES["sqs"]
     make()
-    with pytest.raises(KeyboardInterrupt), sandbox.rehearsal():
-        state.empty()
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with sandbox.rehearsal():
+            state.empty()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert count() == 1
 
 

@@ -5,9 +5,10 @@ It stands alone: the child may be another Python without labkit.
 """
 
 import sys
+from typing import Any
 
 
-def _stays_here(host):
+def _stays_here(host: Any) -> bool:
     if host is None or host == "":
         return True
     if isinstance(host, (bytes, bytearray)):
@@ -21,7 +22,7 @@ def _stays_here(host):
     )
 
 
-def _fence(event, args):
+def _fence(event: str, args: Any) -> None:
     if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
         host = args[0]
     elif event in ("socket.connect", "socket.sendto", "socket.sendmsg") and isinstance(args[1], tuple):
@@ -29,7 +30,7 @@ def _fence(event, args):
     else:
         return
     if not _stays_here(host):
-        raise ConnectionRefusedError("The lab stopped a connection to {}. Nothing was sent.".format(host))
+        raise ConnectionRefusedError(f"The lab stopped a connection to {host}. Nothing was sent.")
 
 
 if hasattr(sys, "addaudithook"):

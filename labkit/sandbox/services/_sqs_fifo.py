@@ -16,6 +16,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -61,6 +62,7 @@ class FifoStore(Store):
         self._groups: dict[str, Group] = {}
         self._open: list[tuple[int, str]] = []  # (number of the head, group): groups that may give
         self._seen: dict[tuple[str, str], Seen] = {}
+        self._fading: deque[tuple[float, tuple[str, str]]] = deque()
         self._attempts: dict[str, Attempt] = {}
 
     # -- receiving -------------------------------------------------------------------------------
@@ -111,8 +113,10 @@ class FifoStore(Store):
     def remember(self, group: str, deduplication_id: str, message_id: str, sequence: str, now: float) -> None:
         """A message was sent: answer the next ones like it for five minutes with this one's ids."""
         seen = Seen(now + DEDUPLICATION, message_id, sequence)
+        self._forget(now)
         for key in (("", deduplication_id), (group, deduplication_id)):
-            self._seen.setdefault(key, seen)
+            if self._seen.setdefault(key, seen) is seen:
+                self._fading.append((seen.until, key))
 
     def next_sequence(self) -> str:
         """The sequence number of the next message: 20 digits, always larger than the last."""
@@ -157,7 +161,8 @@ class FifoStore(Store):
             heapq.heappush(group.waiting, entry.number)
         elif entry.state not in ("available", "delayed"):
             entry.in_line = False
-        if not group.flying:
+        # A message that joins the end of its line opens nothing.
+        if before == "in flight" or not entry.in_line or self._head(group) == entry.number:
             self._open_if_free(name)
 
     def _open_if_free(self, name: str) -> None:
@@ -194,7 +199,5 @@ class FifoStore(Store):
         return next(itertools.islice(self.entries, LOOKED_AT - 1, None))
 
     def _forget(self, now: float) -> None:
-        for key, seen in list(itertools.islice(self._seen.items(), 64)):
-            if seen.until > now:
-                break
-            del self._seen[key]
+        while self._fading and self._fading[0][0] <= now:
+            del self._seen[self._fading.popleft()[1]]

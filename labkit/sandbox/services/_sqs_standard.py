@@ -49,12 +49,11 @@ class StandardStore(Store):
         given: Counter[str] = Counter()
         while (entry := self._pop(self._line)) is not None:
             tenant = entry.group
-            if tenant is not None and self._is_noisy(tenant, given[tenant]):
+            if tenant is not None and self._is_noisy(tenant, given):
                 entry.in_line = True
                 heapq.heappush(self._aside[tenant], (entry.rank, entry.number))
                 continue
-            if tenant is not None:
-                given[tenant] += 1
+            given[tenant or ""] += 1
             yield entry
         while (entry := self._pop_noisy(given)) is not None:
             yield entry
@@ -108,11 +107,11 @@ class StandardStore(Store):
                 return entry
         return None
 
-    def _is_noisy(self, tenant: str, given: int) -> bool:
+    def _is_noisy(self, tenant: str, given: Counter[str]) -> bool:
         if tenant in self._aside:
             return True
-        flying = self._flying.get(tenant, 0) + given
-        if flying < NOISY_IN_FLIGHT or flying <= NOISY_SHARE * self.count["in flight"]:
+        flying = self._flying.get(tenant, 0) + given[tenant]
+        if flying < NOISY_IN_FLIGHT or flying <= NOISY_SHARE * (self.count["in flight"] + given.total()):
             return False
         self._aside[tenant] = []
         return True

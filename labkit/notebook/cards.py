@@ -1,0 +1,211 @@
+"""The small cards: notes, hints, solutions, predictions, and the fidelity card."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from labkit.judging.card import Card, code, esc, fenced, prose, wrap
+from labkit.judging.exercise import Question
+from labkit.judging.report import Step
+from labkit.judging.style import page
+
+_FENCE: Final = re.compile(r"^```\w*\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
+
+
+def rich(text: str) -> str:
+    """Author's text as HTML: paragraphs, `code`, and blocks between lines of three backticks."""
+    parts = _FENCE.split(text)
+    out = []
+    for place, part in enumerate(parts):
+        if place % 2:
+            out.append(f"<pre>{esc(part.rstrip())}</pre>")
+        else:
+            out += [f"<p>{prose(' '.join(one.split()))}</p>" for one in part.split("\n\n") if one.strip()]
+    return "".join(out)
+
+
+def rich_text(text: str, indent: str = "  ") -> str:
+    """The same as plain text."""
+    parts = _FENCE.split(text)
+    out = []
+    for place, part in enumerate(parts):
+        if place % 2:
+            out.append(fenced(part, indent + "    "))
+        else:
+            out += [wrap(" ".join(one.split()), indent) for one in part.split("\n\n") if one.strip()]
+    return "\n".join(out)
+
+
+def head(word: str, title: str, side: str = "") -> str:
+    """The head line of a card: the word that matters first."""
+    right = f'<span class="lk-side">{esc(side)}</span>' if side else ""
+    return (
+        f'<div class="lk-head"><strong class="lk-word">{esc(word)}</strong>'
+        f'<span class="lk-title">{esc(title)}</span>{right}</div>'
+    )
+
+
+def steps_html(steps: tuple[Step, ...]) -> str:
+    """What can be done next, as a list."""
+    items = "".join(f"<li>{prose(text)}{' ' + code(call) if call else ''}</li>" for text, call in steps)
+    return f'<div class="lk-next"><strong>Next</strong><ul>{items}</ul></div>' if items else ""
+
+
+def steps_text(steps: tuple[Step, ...]) -> list[str]:
+    """The same as lines."""
+    return [wrap(f"{text} {call}".strip(), "  > ") for text, call in steps]
+
+
+@dataclass(frozen=True, eq=False)
+class Note(Card):
+    """A few sentences with a word in front: what was done, or what is needed."""
+
+    word: str
+    title: str
+    lines: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    tone: str = "info"
+
+    def html(self) -> str:
+        """The note as HTML."""
+        body = "".join(f'<p class="lk-lead">{prose(line)}</p>' for line in self.lines)
+        return page(head(self.word, self.title) + body + steps_html(self.steps), tone=self.tone, live=True)
+
+    def text(self) -> str:
+        """The note as text."""
+        body = [wrap(line, "  ") for line in self.lines] + steps_text(self.steps)
+        return "\n".join([wrap(self.title, f"{self.word}  "), *body])
+
+
+@dataclass(frozen=True, eq=False)
+class Hint(Card):
+    """One hint that is open. `cost` is in words; `shown` are all levels shown so far."""
+
+    name: str
+    number: str
+    title: str
+    level: int
+    body: str
+    cost: str
+    steps: tuple[Step, ...] = ()
+
+    def html(self) -> str:
+        """The hint as HTML."""
+        top = head(f"HINT {self.level} OF 3", f"{self.number} {self.title}", self.cost)
+        return page(f'{top}<div class="lk-rich">{rich(self.body)}</div>{steps_html(self.steps)}', live=True)
+
+    def text(self) -> str:
+        """The hint as text."""
+        top = wrap(f"{self.number} {self.title} ({self.cost})", f"HINT {self.level} OF 3  ", "  ")
+        return "\n".join([top, rich_text(self.body), *steps_text(self.steps)])
+
+
+@dataclass(frozen=True, eq=False)
+class Solution(Card):
+    """The solution of an exercise, and what showing it costs (in words)."""
+
+    name: str
+    number: str
+    title: str
+    source: str
+    cost: str
+    steps: tuple[Step, ...] = ()
+
+    def html(self) -> str:
+        """The solution as HTML."""
+        top = head("SOLUTION", f"{self.number} {self.title}", self.cost)
+        # A cut of the middle would make the code wrong, so it is escaped without one.
+        from html import escape
+
+        return page(f"{top}<pre>{escape(self.source.rstrip())}</pre>{steps_html(self.steps)}", live=True)
+
+    def text(self) -> str:
+        """The solution as text."""
+        top = wrap(f"{self.number} {self.title} ({self.cost})", "SOLUTION  ", "  ")
+        return "\n".join([top, "", fenced(self.source), "", *steps_text(self.steps)]).rstrip()
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction(Card):
+    """A question and, once it was answered, whether the answer is right and why. Never graded."""
+
+    question: Question
+    answer: str | None = None
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the answer is right; None while there is none."""
+        return None if self.answer is None else self.answer == self.question.answer
+
+    @property
+    def word(self) -> str:
+        """The word that leads."""
+        return {None: "PREDICT", True: "RIGHT", False: "NOT QUITE"}[self.right]
+
+    def explanation(self) -> list[str]:
+        """What is said after an answer."""
+        asked, key = self.question, self.answer
+        if key is None:
+            return []
+        chosen = f"You chose {key}: {asked.choices[key]}"
+        if self.right:
+            return [chosen, asked.because]
+        why_not = [asked.why_not[key]] if key in asked.why_not else []
+        right = f"The answer is {asked.answer}: {asked.choices[asked.answer]}"
+        return [chosen, *why_not, right, asked.because]
+
+    def how(self) -> Step:
+        """How to answer."""
+        keys = ", ".join(f'"{key}"' for key in self.question.choices)
+        first = next(iter(self.question.choices))
+        return Step(f"Choose one of {keys}, for example:", f'lab.predict("{self.question.name}", "{first}")')
+
+    def html(self) -> str:
+        """The question as HTML."""
+        top = head(self.word, self.question.text)
+        if self.answer is None:
+            items = "".join(
+                f"<tr><th scope='row'><code>{esc(key)}</code></th><td>{prose(choice)}</td></tr>"
+                for key, choice in self.question.choices.items()
+            )
+            body = f'<div class="lk-wide"><table><tbody>{items}</tbody></table></div>{steps_html((self.how(),))}'
+        else:
+            body = "".join(f'<p class="lk-lead">{prose(line)}</p>' for line in self.explanation())
+        tone = {None: "info", True: "pass", False: "wait"}[self.right]
+        return page(top + body, tone=tone, live=True)
+
+    def text(self) -> str:
+        """The question as text."""
+        lines = [wrap(self.question.text, f"{self.word}  ")]
+        if self.answer is None:
+            lines += [wrap(choice, f"  {key}  ") for key, choice in self.question.choices.items()]
+            lines += steps_text((self.how(),))
+        else:
+            lines += [wrap(line, "  ") for line in self.explanation()]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class Fidelity(Card):
+    """For each service of a lab: what is simulated here, what differs on AWS, what is not simulated."""
+
+    services: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+    def html(self) -> str:
+        """The card as HTML."""
+        rows = "".join(
+            f'<div class="lk-head" style="margin-top:8px"><strong>{esc(name)}</strong></div>'
+            + "".join(f'<p class="lk-lead"><strong>{esc(what)}:</strong> {prose(text)}</p>' for what, text in parts)
+            for name, parts in self.services
+        )
+        return page(head("FIDELITY", "How far this simulation goes") + rows, label="Fidelity card")
+
+    def text(self) -> str:
+        """The card as text."""
+        lines = ["FIDELITY  How far this simulation goes"]
+        for name, parts in self.services:
+            lines += ["", f"  {name}"]
+            lines += [wrap(f"{what}: {text}", "    ") for what, text in parts]
+        return "\n".join(lines)

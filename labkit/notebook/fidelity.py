@@ -1,0 +1,33 @@
+"""Reads the fidelity card of a service from the docstring of its module, without importing it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+HEADINGS: Final = ("Simulated here", "Differs on AWS", "Not simulated")
+_HEADED: Final = re.compile(rf"^({'|'.join(HEADINGS)}):", re.MULTILINE)
+
+
+def fidelity_of(services: Iterable[str]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """For each service: its name and its three paragraphs. A service without a module is moto's as it is."""
+    return tuple((_title(name), _paragraphs(name)) for name in services)
+
+
+def _paragraphs(service: str) -> tuple[tuple[str, str], ...]:
+    import labkit.sandbox
+
+    file = Path(labkit.sandbox.__file__).parent / "services" / f"{service.replace('-', '_')}.py"
+    if not file.is_file():
+        return (("Simulated here", "as moto does it, without additions of ours"),)
+    text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    parts = _HEADED.split(text)[1:]
+    return tuple((heading, " ".join(body.split())) for heading, body in zip(parts[::2], parts[1::2], strict=True))
+
+
+def _title(service: str) -> str:
+    names = {"sqs": "Amazon SQS", "sns": "Amazon SNS", "dynamodb": "Amazon DynamoDB", "sts": "AWS STS"}
+    return names.get(service, service)

@@ -1,0 +1,93 @@
+"""Hooks: in place while a sandbox runs, gone afterwards, and each target is still what it was."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from labkit.sandbox import Sandbox
+from labkit.sandbox.hooks import DECLARED, Hook, fingerprint, hook
+from labkit.sandbox.services import SERVICES
+
+CANARIES = Path(__file__).parent / "canaries.json"
+"""What each target looked like when its hook was written. Renew with LABKIT_UPDATE=1."""
+
+
+def _load_all_services() -> dict[str, Hook]:
+    with Sandbox():
+        for package, names in SERVICES.items():
+            importlib.import_module(f"{package}.responses")
+            for name in names:
+                importlib.import_module(f"labkit.sandbox.services.{name}")
+    return {
+        target: declared
+        for target, declared in DECLARED.items()
+        if declared.function.__module__.startswith("labkit.")
+    }
+
+
+HOOKS = _load_all_services()
+
+
+def test_every_hook_has_a_canary_and_every_canary_a_hook() -> None:
+    if os.environ.get("LABKIT_UPDATE"):
+        marks = {target: fingerprint(declared) for target, declared in sorted(HOOKS.items())}
+        CANARIES.write_text(json.dumps(marks, indent=1) + "\n", encoding="utf-8", newline="\n")
+    assert json.loads(CANARIES.read_text(encoding="utf-8")).keys() == HOOKS.keys()
+
+
+@pytest.mark.parametrize("target", HOOKS)
+def test_the_target_is_still_what_the_hook_was_written_for(target: str) -> None:
+    expected = json.loads(CANARIES.read_text(encoding="utf-8"))[target]
+    assert fingerprint(HOOKS[target]) == expected, (
+        f"moto changed {target}. Read the new code, adapt {HOOKS[target].function.__module__}, "
+        "then renew the canary with LABKIT_UPDATE=1."
+    )
+
+
+@pytest.mark.parametrize("target", HOOKS)
+def test_a_hook_is_in_place_only_while_the_sandbox_runs(target: str) -> None:
+    declared = HOOKS[target]
+    before = declared.original()
+    with Sandbox():
+        inside = declared.original()
+    assert declared.original() is before
+    assert inside is not before
+
+
+def test_a_lab_loads_only_the_services_it_uses() -> None:
+    program = (
+        "import sys, boto3; from labkit.sandbox import Sandbox; Sandbox().start();"
+        "boto3.client('sts').get_caller_identity();"
+        "print([m for m in sys.modules if m.startswith(('moto.sqs', 'moto.ecs', 'moto.ec2.'))"
+        " or m == 'labkit.sandbox.services.sqs'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_hooks_reach_a_service_that_was_loaded_before_the_sandbox() -> None:
+    importlib.import_module("moto.sts.responses")
+    with Sandbox():
+        assert boto3.client("sts").get_caller_identity()["Arn"].endswith(":user/learner")
+
+
+def test_two_hooks_for_one_target_are_refused() -> None:
+    target = next(iter(HOOKS))
+    with pytest.raises(ValueError, match="hooked already"):
+        hook(target)(lambda original: None)
+
+
+def test_every_service_module_is_a_fidelity_card() -> None:
+    for names in SERVICES.values():
+        for name in names:
+            card = importlib.import_module(f"labkit.sandbox.services.{name}").__doc__ or ""
+            for heading in ("Simulated here:", "Differs on AWS:", "Not simulated:"):
+                assert heading in card, f"services/{name}.py lacks the paragraph {heading!r}"
