@@ -10,13 +10,13 @@ Only the standard library is used here. Three questions, in this order:
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from labkit import environment
 from labkit.environment import say
 from labkit.errors import LabkitError
+from labkit.process import call
 
 LOOKING = frozenset({"doctor", "version"})
 BARE = LOOKING | {"init", "help"}
@@ -76,7 +76,8 @@ def _stays_here(root: Path, command: str) -> bool:
     missing = environment.unmet(root, tests=command != "lab")
     if forced and missing:
         cure = "install it, or unset LABKIT_NO_VENV to let labkit make its own environment"
-        say(f"LABKIT_NO_VENV is set, but this environment lacks {', '.join(missing)}: {cure}.")
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        say(f"LABKIT_NO_VENV is set, but this environment lacks {', '.join(missing[:3])}{more}: {cure}.")
     return forced or not missing
 
 
@@ -89,9 +90,4 @@ def _go(venv: environment.Venv, argv: list[str]) -> int:
     if os.name == "posix":
         os.execve(command[0], command, variables)
     # Windows has no exec: a new process would get the console, and the shell would go on at once.
-    with subprocess.Popen(command, env=variables) as child:
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:  # Ctrl-C reaches the child too; it decides when to end
-                continue
+    return call(command, variables=variables)

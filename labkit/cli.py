@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,10 +55,15 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns its exit status; 2 after a `LabkitError`, which is printed in one line."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
     except LabkitError as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `labkit doctor | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _run(argv: list[str]) -> int:

@@ -14,18 +14,21 @@ import shutil
 import socket
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labkit.bootstrap import clone_root
+from labkit.course import progressfile
+from labkit.course.progress import home as progress_home
 from labkit.environment import Venv, unmet
 from labkit.errors import LabkitError
 from labkit.pins import REPAIR, misfits
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 
-MEGABYTES_NEEDED = 1000  # the environment takes about 400 MB, and pip as much again while it unpacks
+MEGABYTES_NEEDED = 1000  # the environment takes about 550 MB; pip or uv needs room to unpack
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
 ENDPOINTS = "AWS_ENDPOINT_URL"
 
@@ -75,7 +78,7 @@ def examine(folder: Path, variables: Mapping[str, str]) -> list[Line]:
         lambda: credentials(variables),
         lambda: disk(folder),
         lambda: writable(folder),
-        lambda: progress(folder, variables),
+        progress,
     )
     return [_safely(look) for look in looks]
 
@@ -116,11 +119,13 @@ def kernel() -> Line:
     anew = f"Run: {sys.executable} -m ipykernel install --sys-prefix"
     if any(importlib.util.find_spec(name) is None for name in ("jupyter_client", "ipykernel")):
         return Line("Kernel", PROBLEM, "ipykernel is not installed", f"Run `{MEND}`.")
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # as `labkit lab` does
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # as `labkit lab` does
     try:
-        program = KernelSpecManager().get_kernel_spec("python3").argv[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Jupyter warns of a HOME it cannot write: not what is asked here
+            program = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except NoSuchKernel:
         return Line("Kernel", PROBLEM, "there is no kernel named python3", anew)
     # An environment's own kernel is often written "python": Jupyter puts in the Python it runs on.
@@ -195,33 +200,21 @@ def writable(folder: Path) -> Line:
     return Line("Workbook folder", OK, f"{folder} can be written")
 
 
-def progress(folder: Path, variables: Mapping[str, str]) -> Line:
+def progress() -> Line:
     """The learner's progress file: there, readable, writable?"""
-    path = progress_path(folder, variables)
+    path = progress_home() / "progress.json"
     if not path.exists():
         return Line("Progress", OK, f"none yet; it will be kept in {path}")
     try:
-        if not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
-            raise ValueError("it holds no object")
+        progressfile.read(path)
     except (OSError, ValueError) as error:
-        cure = "The next lab sets it aside under another name and starts a new one; nothing is deleted."
+        cure = "The next lab sets it aside under another name and begins a new one; nothing is deleted."
         return Line("Progress", PROBLEM, f"{path} cannot be read ({error})", cure)
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         return Line(
             "Progress", PROBLEM, f"{path} is read-only", "Make the file and its folder writable for yourself."
         )
     return Line("Progress", OK, str(path))
-
-
-def progress_path(folder: Path, variables: Mapping[str, str]) -> Path:
-    """Where progress is kept: $LABKIT_HOME, else `.labkit` in the nearest folder above that holds labs."""
-    home = variables.get("LABKIT_HOME")
-    if home:
-        return Path(home) / "progress.json"
-    for place in (folder, *folder.parents):
-        if (place / "labs").is_dir() or (place / ".labkit").is_dir():
-            return place / ".labkit" / "progress.json"
-    return folder / ".labkit" / "progress.json"
 
 
 def _profiles(variables: Mapping[str, str]) -> Iterator[tuple[Path, str]]:

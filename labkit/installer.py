@@ -93,7 +93,7 @@ def run(command: list[str], folder: Path, say: Say, doing: str) -> None:
             process.terminate()
             raise
     if process.returncode != 0:
-        for line in lines[-8:]:
+        for line in _telling(lines):
             say(f"  | {line}")
         raise LabkitError(f"While {doing}, {diagnose(lines)}, then run the same command again.")
 
@@ -105,6 +105,14 @@ def diagnose(lines: list[str]) -> str:
         if re.search(pattern, text):
             return cure
     return "something failed that labkit does not know: read the lines above, mend what they name"
+
+
+def _telling(lines: list[str], most: int = 6) -> list[str]:
+    """The lines a person needs to see: the last that speak of an error, else the last of all."""
+    errors = [
+        line for line in lines if re.search(r"error|fail|cannot|caused? by|cause:", line, re.IGNORECASE)
+    ]
+    return list(dict.fromkeys(errors or lines))[-most:]
 
 
 def _progress(process: subprocess.Popen[str], lines: list[str], doing: str) -> Iterator[str]:

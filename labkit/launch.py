@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import socket
-import subprocess
 import sys
 import webbrowser
 from pathlib import Path
@@ -15,6 +13,7 @@ from labkit.bootstrap import clone_root
 from labkit.environment import clean_variables, say
 from labkit.errors import LabkitError
 from labkit.pins import installed
+from labkit.process import call
 
 START = "labs/00-start-here.ipynb"
 
@@ -66,6 +65,11 @@ def test(argv: list[str]) -> int:
         raise LabkitError(
             "The tests are not part of the installed package: clone the repository and run it there."
         )
+    for name in ("pytest", "pytest-xdist"):
+        if installed(name) is None:
+            raise LabkitError(
+                f"{name} is not installed here: run `python -m pip install -e .[test] -c constraints.txt`."
+            )
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", *argv]
     return _call(command, root)
 
@@ -122,7 +126,7 @@ def _why(asked: bool) -> str:
 
 
 def _call(command: list[str], folder: Path) -> int:
-    """Run `command` in `folder` and return its status. Ctrl-C is the child's to answer."""
+    """Run `command` in `folder`, with the kernel of this environment and labkit in reach of it."""
     variables = clean_variables()
     variables["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the user's own
     root = clone_root()
@@ -130,10 +134,4 @@ def _call(command: list[str], folder: Path) -> int:
         # An environment that has everything but labkit itself: kernels must find the clone.
         paths = [str(root), os.environ.get("PYTHONPATH", "")]
         variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
-    with subprocess.Popen(command, cwd=folder, env=variables) as child:
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # never leave a server behind
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:
-                continue
+    return call(command, folder=folder, variables=variables)

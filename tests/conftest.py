@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+JUPYTER = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Kernels and servers that tests start find no settings, kernels or extensions of the person's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in JUPYTER:
+            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@
 | hint 3 | after two failed checks, or 5 minutes | 3 points |
 | solution | after hint 3 and one attempt | half of the points |
 
-Costs are not added up: the dearest counts. Minutes are real ones, from the moment the exercise was first touched.
+Costs are not added up: the dearest counts. Minutes are real ones, from when the exercise was first touched.
 Once an exercise is passed, its points are safe: hints and solution are free to read.
 """
 
@@ -94,4 +94,6 @@ def spoken(seconds: float) -> str:
     """A time to wait: "1 min 20 s". Rounded up, so that it is never too short."""
     whole = max(1, int(-(-seconds // 1)))
     minutes, rest = divmod(whole, 60)
-    return " ".join(part for part in (f"{minutes} min" if minutes else "", f"{rest} s" if rest else "") if part)
+    return " ".join(
+        part for part in (f"{minutes} min" if minutes else "", f"{rest} s" if rest else "") if part
+    )

@@ -76,6 +76,6 @@ def _codes(value: object) -> Iterator[CodeType]:
     inner = getattr(function, "__func__", function)
     code = getattr(inner, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        code = getattr(inspect.getattr_static(type(function), "__call__", None), "__code__", None)
     if isinstance(code, CodeType):
         yield code

@@ -12,7 +12,7 @@ WIDTH: Final = 88
 """The widest line of a text form."""
 
 LONGEST: Final = 600
-"""Characters of one learner-made text that are shown; the middle of longer ones is left out."""
+"""Characters shown of one text that a learner's code made; the middle of longer ones is left out."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -44,12 +44,17 @@ class Card:
 
 
 def clean(text: object) -> str:
-    """A text safe to show: no control or direction-changing characters, and not endless."""
-    shown = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text))
-    if len(shown) > LONGEST:
-        left_out = len(shown) - LONGEST
-        shown = f"{shown[: LONGEST // 2]} ... ({left_out:,} characters left out) ... {shown[-LONGEST // 2 :]}"
-    return shown
+    """A text safe to show: no control characters and none that change the direction of reading."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
+
+def shorten(text: object) -> str:
+    """A text that is not endless: of a long one, the beginning and the end."""
+    shown = str(text)
+    if len(shown) <= LONGEST:
+        return shown
+    left_out = len(shown) - LONGEST
+    return f"{shown[: LONGEST // 2]} ... ({left_out:,} characters left out) ... {shown[-LONGEST // 2 :]}"
 
 
 def esc(text: object) -> str:

@@ -29,8 +29,8 @@ class Criterion:
 def scan(function: Callable[..., Any]) -> tuple[Criterion, ...]:
     """The criteria of a check in the order of its source, those of helpers in its module included.
 
-    A helper counts when the check hands its `expect` on to it. An id that stands in several places (two branches)
-    is listed once. Raises `NotLiteral` when an id or a `wanted` text is not a literal.
+    A helper counts when the check hands its `expect` on to it. An id that stands in several places (two
+    branches) is listed once. Raises `NotLiteral` when an id or a `wanted` text is not a literal.
     """
     parameters = list(inspect.signature(function).parameters)
     found: dict[str, Criterion] = {}
@@ -81,15 +81,15 @@ def _form(call: ast.Call, name: str) -> str | None:
 
 
 def _criterion(call: ast.Call, form: str, where: str, line: int) -> Criterion:
-    id = _text(_argument(call, 0, "id"), "id", where)
+    key = _text(call.args[0] if call.args else None, "id", where)
     # In `expect.call` everything after the function belongs to the learner's function.
-    wanted = _text(_argument(call, None if form == "call" else 2, "wanted"), "wanted", where)
-    return Criterion(id, wanted, form == "found", line)
+    wanted = _text(_wanted(call, None if form == "call" else 2), "wanted", where)
+    return Criterion(key, wanted, form == "found", line)
 
 
-def _argument(call: ast.Call, place: int | None, name: str) -> ast.expr | None:
+def _wanted(call: ast.Call, place: int | None) -> ast.expr | None:
     for keyword in call.keywords:
-        if keyword.arg == name:
+        if keyword.arg == "wanted":
             return keyword.value
     return call.args[place] if place is not None and place < len(call.args) else None
 

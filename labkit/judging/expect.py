@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
 
 from labkit.judging.blame import learner_files, tell
+from labkit.judging.card import shorten
 
 Status = Literal["PASS", "FAIL", "NOT REACHED"]
 PASS: Final = "PASS"
@@ -31,7 +32,8 @@ class Finding:
     """What was found for one criterion.
 
     `wanted` is what a finished exercise does, `seen` what happened instead (or what proves it), `why` why it
-    matters, `action` what to do next. A prerequisite is needed before anything can be judged and earns nothing.
+    matters, `action` what to do next. A prerequisite is needed before anything can be judged and earns
+    nothing.
     """
 
     id: str
@@ -55,33 +57,33 @@ class Expect:
         self._findings: dict[str, Finding] = {}
 
     def __call__(
-        self, id: str, passed: object, wanted: str, *, seen: str = "", why: str = "", action: str = ""
+        self, key: str, passed: object, /, wanted: str, *, seen: str = "", why: str = "", action: str = ""
     ) -> bool:
         """Judge one criterion and say whether it holds.
 
-        A criterion judged more than once holds only if it held every time; the first miss is what is told.
+        `seen`, `why` and `action` are told only when it does not hold. A criterion judged more than once
+        holds only if it held every time; the first miss is what is told.
         """
-        status: Status = PASS if passed else FAIL
-        self._note(Finding(id, status, wanted, str(seen), why, action))
-        return status == PASS
+        self._judge(key, bool(passed), wanted, seen, why, action)
+        return bool(passed)
 
     def found(
-        self, id: str, thing: T | None, wanted: str, *, seen: str = "", why: str = "", action: str = ""
+        self, key: str, thing: T | None, /, wanted: str, *, seen: str = "", why: str = "", action: str = ""
     ) -> T:
         """A prerequisite: return `thing`, or end the check when it is None.
 
         A prerequisite earns nothing. When it is missing, everything after it is NOT REACHED.
         """
-        missing = thing is None
-        self._note(Finding(id, FAIL if missing else PASS, wanted, str(seen), why, action, prerequisite=True))
+        self._judge(key, thing is not None, wanted, seen, why, action, prerequisite=True)
         if thing is None:
             raise Stop
         return thing
 
     def call(
         self,
-        id: str,
+        key: str,
         function: Callable[..., Any],
+        /,
         *args: Any,
         wanted: str,
         why: str = "",
@@ -98,33 +100,44 @@ class Expect:
             raise
         except BaseException as error:
             seen = tell(error, learner_files([function]), name_of(function))
-            self._note(Finding(id, FAIL, wanted, seen, why, action or REPAIR))
+            self._judge(key, False, wanted, seen, why, action or REPAIR)
             raise Stop from None
         if inspect.iscoroutine(value):
             value.close()
             seen = f"`{name_of(function)}` is an `async def`, so calling it runs nothing."
-            self._note(Finding(id, FAIL, wanted, seen, why, "Write it with a plain `def`."))
+            self._judge(key, False, wanted, seen, why, "Write it with a plain `def`.")
             raise Stop
-        self._note(Finding(id, PASS, wanted))
+        self._judge(key, True, wanted)
         return value
 
-    def _note(self, finding: Finding) -> None:
-        earlier = self._findings.get(finding.id)
-        if earlier is None or (earlier.status == PASS and finding.status == FAIL):
-            self._findings[finding.id] = finding
+    def _judge(
+        self,
+        key: str,
+        holds: bool,
+        wanted: str,
+        seen: object = "",
+        why: str = "",
+        action: str = "",
+        prerequisite: bool = False,
+    ) -> None:
+        earlier = self._findings.get(key)
+        if earlier is not None and (holds or earlier.status == FAIL):
+            return
+        told = ("", "", "") if holds else (shorten(seen), why, action)
+        self._findings[key] = Finding(key, PASS if holds else FAIL, wanted, *told, prerequisite)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was judged so far, in order."""
         return tuple(self._findings.values())
 
-    def judged(self, id: str) -> bool:
+    def judged(self, key: str) -> bool:
         """Whether this criterion was judged already."""
-        return id in self._findings
+        return key in self._findings
 
-    def miss(self, id: str, wanted: str, seen: str, action: str) -> None:
+    def miss(self, key: str, wanted: str, seen: str, action: str) -> None:
         """Record that a criterion was missed; used when the learner's code ended the check."""
-        self._note(Finding(id, FAIL, wanted, seen, action=action))
+        self._judge(key, False, wanted, seen, action=action)
 
 
 REPAIR: Final = "Repair your function, run its cell again, then check again."
@@ -135,6 +148,6 @@ def name_of(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", None) or type(function).__name__)
 
 
-def not_reached(id: str, wanted: str, prerequisite: bool = False) -> Finding:
+def not_reached(key: str, wanted: str, prerequisite: bool = False) -> Finding:
     """The finding of a criterion the check never came to."""
-    return replace(Finding(id, NOT_REACHED, wanted), prerequisite=prerequisite)
+    return replace(Finding(key, NOT_REACHED, wanted), prerequisite=prerequisite)

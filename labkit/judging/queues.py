@@ -1,7 +1,7 @@
 """A queue as the outside world sees it, for checks.
 
-Everything but `messages()` is an ordinary API call of the checker. Operations and attributes: the Amazon SQS API
-model in botocore (`sqs/2012-11-05/service-2.json`).
+Everything but `messages()` is an ordinary API call of the checker. Operations and attributes: the Amazon SQS
+API model in botocore (`sqs/2012-11-05/service-2.json`).
 """
 
 from __future__ import annotations
@@ -172,7 +172,12 @@ class QueueView:
         given = {name: value for name, value in optional.items() if value is not None}
         return str(self._client.send_message(QueueUrl=self.url, MessageBody=text, **given)["MessageId"])
 
-    def receive(self, max: int = 1, wait: int = 0, visibility: int | None = None) -> list[ReceivedMessage]:  # noqa: A002 - SQS's own word
+    def receive(
+        self,
+        max: int = 1,  # noqa: A002 - the short word of MaxNumberOfMessages
+        wait: int = 0,
+        visibility: int | None = None,
+    ) -> list[ReceivedMessage]:
         """Receive at most `max` (1-10) messages. `wait` and `visibility` are virtual seconds."""
         given = {} if visibility is None else {"VisibilityTimeout": visibility}
         answer = self._client.receive_message(
@@ -200,7 +205,8 @@ class QueueView:
 
     def purge(self) -> None:
         """Take every message out, also those in flight and delayed."""
-        self._backend_queue().last_purged_at = None  # SQS allows one purge in 60 s; a learner may have used it
+        # SQS allows one purge in 60 seconds, and the learner may have used it.
+        self._backend_queue().last_purged_at = None
         self._client.purge_queue(QueueUrl=self.url)
 
     def messages(self) -> list[PeekedMessage]:

@@ -122,13 +122,9 @@ def _shows_findings(report: Report) -> bool:
 
 
 def _details(one: Finding) -> list[tuple[str, str]]:
-    """What there is to say below a criterion. A criterion that holds needs no reason and no cure."""
-    if one.status == NOT_REACHED:
-        return []
-    details = [("Seen", one.seen)]
-    if one.status == FAIL:
-        details += [("Why", one.why), ("Do", one.action)]
-    return [(label, text) for label, text in details if text]
+    """What there is to say below a criterion that does not hold."""
+    details = (("Seen", one.seen), ("Why", one.why), ("Do", one.action))
+    return [(label, text) for label, text in details if text and one.status == FAIL]
 
 
 def _small_print(report: Report) -> str:

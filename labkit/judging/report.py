@@ -25,15 +25,15 @@ class Step(NamedTuple):
     call: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report(Card):
     """The result of one check.
 
-    `status` is "passed", "failed", "not started" (nothing could be judged yet) or "fault" (the check itself broke:
-    our fault, not judged). `points` can be earned, `earned` are. `seconds` is real time. `seed` made the random
-    values of this check. `message` is the sentence that leads when there is more to say than the findings,
-    `question` offers a known mistake, `steps` what to do next, `notices` what else the learner should know, and
-    `trouble` the traceback of a fault.
+    `status` is "passed", "failed", "not started" (nothing could be judged yet) or "fault" (the check itself
+    broke: our fault, not judged). `points` can be earned, `earned` are. `seconds` is real time. `seed` made
+    the random values of this check. `message` leads when there is more to say than the findings, `question`
+    offers a known mistake, `steps` say what to do next and `notices` what else there is to know. `trouble` is
+    the traceback of a fault.
     """
 
     lab: str
@@ -62,12 +62,12 @@ class Report(Card):
         """The ids of the criteria that were judged and do not hold, in the order of the check."""
         return tuple(one.id for one in self.findings if one.status == FAIL)
 
-    def finding(self, id: str) -> Finding:
+    def finding(self, key: str) -> Finding:
         """The finding with this id. Raises `KeyError` when the check has no such criterion."""
         for one in self.findings:
-            if one.id == id:
+            if one.id == key:
                 return one
-        raise KeyError(id)
+        raise KeyError(key)
 
     def as_json(self) -> dict[str, Any]:
         """The report for programs, version 1. Keys may be added to this version, never taken away."""

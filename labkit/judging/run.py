@@ -18,13 +18,15 @@ from labkit.judging.values import misfit
 from labkit.judging.world import Attempt, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from labkit.sandbox import Sandbox
     from labkit.sandbox.trace import Trace
 
 STOPPED: Final = "Stopped. Your account is as it was, and nothing was counted."
-OUR_FAULT: Final = "Our fault, not judged: this check broke. Your account is as it was and your score is unchanged."
+OUR_FAULT: Final = (
+    "Our fault, not judged: this check broke. Your account is as it was and your score is unchanged."
+)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -49,7 +51,7 @@ def judge(
 ) -> Report:
     """Run one check in a rehearsal and report.
 
-    `values` are what the learner passed by name. `seed` makes the check's random values; without it they are fresh.
+    `values` are what the learner passed by name. `seed` makes the random values; without it they are fresh.
     Raises nothing but `Interrupted`, when Ctrl-C was pressed; the account is put back before that.
     """
     begun = time.perf_counter()
@@ -109,7 +111,7 @@ def _learner_stopped(
 ) -> bool:
     """When the error came from the learner's own lines, note it as the next criterion missed."""
     files = learner_files(values.values()) - {exercise.file}
-    if line_in(error, files) is None:
+    if line_in(error, files) is None and not _cannot_be_called(error, values.values()):
         return False
     waiting = [one for one in exercise.criteria if not expect.judged(one.id)]
     if not waiting:
@@ -119,11 +121,17 @@ def _learner_stopped(
     return True
 
 
+def _cannot_be_called(error: BaseException, values: Iterable[object]) -> bool:
+    """Whether a function of the learner's does not take what it is handed: none of its lines ran."""
+    names = {getattr(value, "__qualname__", None) for value in values}
+    return isinstance(error, TypeError) and str(error).partition("()")[0] in names
+
+
 def _complete(exercise: Exercise, judged: Sequence[Finding]) -> tuple[Finding, ...]:
     """All criteria in the order of the check; those nobody came to are NOT REACHED."""
     by_id = {one.id: one for one in judged}
     listed = [
-        by_id.pop(one.id, None) or not_reached(one.id, one.wanted, one.prerequisite)
+        by_id.pop(one.id) if one.id in by_id else not_reached(one.id, one.wanted, one.prerequisite)
         for one in exercise.criteria
     ]
     return (*listed, *by_id.values())

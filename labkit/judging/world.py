@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from labkit.judging.queues import QueueView
 from labkit.judging.tables import TableView
@@ -20,9 +21,12 @@ _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
 
 
+_CLIENTS: Final[WeakKeyDictionary[Sandbox, dict[tuple[str, str], Any]]] = WeakKeyDictionary()
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One earlier check of an exercise: when (real time, ISO 8601 in UTC), how it ended, and what was missed."""
+    """One earlier check of an exercise: when (real time, ISO 8601, UTC), how it ended, what was missed."""
 
     time: str
     status: str
@@ -32,9 +36,9 @@ class Attempt:
 class World:
     """The outside world of one check.
 
-    Everything it does is done by the identity "checker", never by the learner. `random` is seeded anew for each
-    check with `seed`, so nothing can be hard-coded and any check can be repeated. `trace` is what the learner did
-    before the check began; what happens during the check is in `rehearsal().trace`.
+    Everything it does is done by the identity "checker", never by the learner. `random` is seeded anew for
+    each check with `seed`, so nothing can be hard-coded and any check can be repeated. `trace` is what the
+    learner did before the check began; what happens during the check is in `rehearsal().trace`.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class World:
         self.random = random.Random(seed)
         self.trace = trace
         self._attempts = attempts
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients = _CLIENTS.setdefault(sandbox, {})
 
     @property
     def clock(self) -> Clock:
@@ -57,7 +61,7 @@ class World:
         return self.sandbox.clock
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of the checker, made once per service and Region."""
+        """A boto3 client of the checker. Made once per account, service and Region: making one takes long."""
         key = service, region or self.sandbox.region
         if key not in self._clients:
             self._clients[key] = self.sandbox.client(*key)

@@ -1,4 +1,4 @@
-"""One sentence after a cell that failed because cells ran out of order, or because the account is a new one."""
+"""One sentence after a cell that failed because cells ran out of order, or the account is a new one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def advice(error: BaseException | None, lab: BuiltLab, account_is_new: bool) -> 
     """
     if isinstance(error, NameError) and error.name:
         return _missing_name(error.name, lab)
+    if isinstance(error, SystemExit):
+        return "`sys.exit` ended this cell and nothing else: your account and your progress are as they were."
     code = _aws_code(error)
     if account_is_new and any(word in code for word in ("NotFound", "NonExistent", "DoesNotExist", "NoSuch")):
         return (

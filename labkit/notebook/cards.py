@@ -58,7 +58,7 @@ def steps_text(steps: tuple[Step, ...]) -> list[str]:
     return [wrap(f"{text} {call}".strip(), "  > ") for text, call in steps]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Note(Card):
     """A few sentences with a word in front: what was done, or what is needed."""
 
@@ -79,7 +79,7 @@ class Note(Card):
         return "\n".join([wrap(self.title, f"{self.word}  "), *body])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hint(Card):
     """One hint that is open. `cost` is in words; `shown` are all levels shown so far."""
 
@@ -102,7 +102,7 @@ class Hint(Card):
         return "\n".join([top, rich_text(self.body), *steps_text(self.steps)])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution(Card):
     """The solution of an exercise, and what showing it costs (in words)."""
 
@@ -127,7 +127,7 @@ class Solution(Card):
         return "\n".join([top, "", fenced(self.source), "", *steps_text(self.steps)]).rstrip()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction(Card):
     """A question and, once it was answered, whether the answer is right and why. Never graded."""
 
@@ -170,7 +170,9 @@ class Prediction(Card):
                 f"<tr><th scope='row'><code>{esc(key)}</code></th><td>{prose(choice)}</td></tr>"
                 for key, choice in self.question.choices.items()
             )
-            body = f'<div class="lk-wide"><table><tbody>{items}</tbody></table></div>{steps_html((self.how(),))}'
+            body = (
+                f'<div class="lk-wide"><table><tbody>{items}</tbody></table></div>{steps_html((self.how(),))}'
+            )
         else:
             body = "".join(f'<p class="lk-lead">{prose(line)}</p>' for line in self.explanation())
         tone = {None: "info", True: "pass", False: "wait"}[self.right]
@@ -187,7 +189,7 @@ class Prediction(Card):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fidelity(Card):
     """For each service of a lab: what is simulated here, what differs on AWS, what is not simulated."""
 
@@ -197,7 +199,9 @@ class Fidelity(Card):
         """The card as HTML."""
         rows = "".join(
             f'<div class="lk-head" style="margin-top:8px"><strong>{esc(name)}</strong></div>'
-            + "".join(f'<p class="lk-lead"><strong>{esc(what)}:</strong> {prose(text)}</p>' for what, text in parts)
+            + "".join(
+                f'<p class="lk-lead"><strong>{esc(what)}:</strong> {prose(text)}</p>' for what, text in parts
+            )
             for name, parts in self.services
         )
         return page(head("FIDELITY", "How far this simulation goes") + rows, label="Fidelity card")

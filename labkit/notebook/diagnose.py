@@ -12,7 +12,7 @@ _OFFERED: Final = 2
 
 
 def known_mistake(missed: Iterable[str], wrong_answers: Iterable[BuiltCell]) -> str | None:
-    """The reasons of the wrong answers that miss exactly these criteria, as a question; None when there is none.
+    """The reasons of the wrong answers that miss exactly these criteria, as a question, or None.
 
     Several wrong answers can look alike from outside. At most two are offered.
     """

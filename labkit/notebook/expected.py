@@ -12,11 +12,12 @@ class NothingRaised(LabkitError):
     """The cell was expected to fail and did not."""
 
 
-class expected:  # noqa: N801 - used like a function, as `contextlib.suppress` is
+class expected:
     """The error that a cell is expected to raise, shown in one line instead of a traceback.
 
-    `code` may name the AWS error code ("QueueDoesNotExist"; with or without its namespace). The error that came is
-    kept in `.error`. Raises `NothingRaised` when no error came; another error passes through with a note.
+    `code` may name the AWS error code ("QueueDoesNotExist"; with or without its namespace). The error that
+    came is kept in `.error`. Raises `NothingRaised` when no error came; another error passes through with a
+    note.
     """
 
     def __init__(self, *errors: type[BaseException], code: str | None = None) -> None:

@@ -25,7 +25,9 @@ def _paragraphs(service: str) -> tuple[tuple[str, str], ...]:
         return (("Simulated here", "as moto does it, without additions of ours"),)
     text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     parts = _HEADED.split(text)[1:]
-    return tuple((heading, " ".join(body.split())) for heading, body in zip(parts[::2], parts[1::2], strict=True))
+    return tuple(
+        (heading, " ".join(body.split())) for heading, body in zip(parts[::2], parts[1::2], strict=True)
+    )
 
 
 def _title(service: str) -> str:

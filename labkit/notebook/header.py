@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from labkit.course import catalogue
 from labkit.judging.card import Card, esc, plural, prose, wrap
 from labkit.judging.report import Step
 from labkit.judging.style import page
 from labkit.notebook.cards import head, steps_html, steps_text
-from labkit.notebook.standing import LabStanding
+from labkit.notebook.standing import LabStanding, lab_standing
+
+if TYPE_CHECKING:
+    from labkit.course.catalogue import BuiltLab
+    from labkit.course.progress import Progress
+    from labkit.sandbox import Sandbox
 
 _CELLS: Final = 20
 """Characters of the progress bar in the text form."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Header(Card):
     """The header of a lab. `place` says where it stands in the course, `news` what just happened."""
 
@@ -30,13 +36,13 @@ class Header(Card):
     def _facts(self) -> str:
         now = self.standing
         facts = [self.place, f"about {now.minutes} min"]
-        facts += [f"checked against AWS on {self.verified}"] if self.verified else []
+        facts += [f"checked against AWS {self.verified}"] if self.verified else []
         return " · ".join(facts)
 
     def _progress(self) -> str:
         now = self.standing
-        total = len(now.exercises)
-        return f"{now.passed} of {plural(total, 'exercise')} passed, {now.earned} of {plural(now.points, 'point')}"
+        exercises, points = plural(len(now.exercises), "exercise"), plural(now.points, "point")
+        return f"{now.passed} of {exercises} passed, {now.earned} of {points}"
 
     def _steps(self) -> tuple[Step, ...]:
         upcoming = self.standing.upcoming
@@ -50,18 +56,25 @@ class Header(Card):
         now = self.standing
         share = round(100 * now.passed / max(1, len(now.exercises)))
         objectives = "".join(f"<li>{prose(one)}</li>" for one in self.objectives)
-        goals = f'<p class="lk-lead">You will be able to:</p><ul class="lk-goals">{objectives}</ul>' if objectives else ""
+        goals = (
+            f'<p class="lk-lead">You will be able to:</p><ul class="lk-goals">{objectives}</ul>'
+            if objectives
+            else ""
+        )
         bar = (
-            f'<div class="lk-progress"><div class="lk-bar" aria-hidden="true"><span style="width:{share}%"></span></div>'
+            '<div class="lk-progress"><div class="lk-bar" aria-hidden="true">'
+            f'<span style="width:{share}%"></span></div>'
             f"<span>{esc(self._progress())}</span></div>"
         )
         news = "".join(f'<p class="lk-lead">{prose(line)}</p>' for line in self.news)
-        warnings = "".join(f'<p class="lk-warn"><strong>Note:</strong> {prose(line)}</p>' for line in self.warnings)
+        warnings = "".join(
+            f'<p class="lk-warn"><strong>Note:</strong> {prose(line)}</p>' for line in self.warnings
+        )
         top = head(f"LAB {now.number}", now.title)
         facts = f'<p class="lk-note">{esc(self._facts())}</p>'
         small = f'<p class="lk-small">{esc(self.account)}</p>'
         inner = f"{top}{facts}{news}{warnings}{goals}{bar}{steps_html(self._steps())}{small}"
-        return page(inner, live=True, css=_CSS)
+        return page(inner, live=True, css="header")
 
     def text(self) -> str:
         """The header as text."""
@@ -78,11 +91,20 @@ class Header(Card):
         return "\n".join(lines)
 
 
-_CSS: Final = (
-    ".labkit.labkit .lk-goals{margin:2px 0 8px 1.3em;list-style:disc}"
-    ".labkit.labkit .lk-warn{background:var(--lk-fail-bg);border-radius:4px;padding:6px 12px;margin:8px 0}"
-    ".labkit .lk-progress{display:flex;flex-wrap:wrap;align-items:center;gap:4px 12px;margin:8px 0 2px}"
-    ".labkit .lk-bar{flex:0 1 16em;height:8px;border-radius:4px;background:var(--lk-wait-bg);overflow:hidden;"
-    "box-shadow:inset 0 0 0 1px var(--lk-line)}"
-    ".labkit .lk-bar span{display:block;height:100%;background:var(--lk-pass)}"
-)
+def header_of(lab: BuiltLab, progress: Progress, sandbox: Sandbox, news: tuple[str, ...]) -> Header:
+    """The header of an open lab as it is now."""
+    notices = progress.notice()
+    problem = (progress.problem,) if progress.problem else ()
+    warnings = dict.fromkeys((*sandbox.guard.notes, *problem, *notices))
+    week = f"Week {lab.week}, " if lab.week else ""
+    entries = catalogue.course_map()
+    account = f"Simulated account {sandbox.account}, Region {sandbox.region}. Nothing leaves this machine."
+    return Header(
+        standing=lab_standing(lab, progress),
+        objectives=lab.objectives,
+        place=f"{week}notebook {lab.number} of {entries[0].number} to {entries[-1].number}",
+        account=account if sandbox.running else "This lab's account is closed.",
+        verified=lab.verified,
+        news=news,
+        warnings=tuple(warnings),
+    )

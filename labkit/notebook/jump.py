@@ -31,7 +31,11 @@ def run_story(lab: BuiltLab, exercise: str, names: dict[str, Any]) -> tuple[int,
     with _silent():
         for place, source in enumerate(cells, 1):
             _run(source, f"<lab {lab.number}, cell {place} before {exercise}>", names)
-    made = [name for name, value in names.items() if not name.startswith("_") and value is not before.get(name, _run)]
+    made = [
+        name
+        for name, value in names.items()
+        if not name.startswith("_") and value is not before.get(name, _run)
+    ]
     return len(cells), made
 
 

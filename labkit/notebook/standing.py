@@ -77,7 +77,15 @@ class LabStanding:
 def lab_standing(lab: BuiltLab, progress: Progress) -> LabStanding:
     """How far the learner is in one lab."""
     exercises = tuple(
-        _exercise(one.number, one.name, one.title, one.minutes, one.star, one.points, progress.record(lab.key, one.name))
+        _exercise(
+            one.number,
+            one.name,
+            one.title,
+            one.minutes,
+            one.star,
+            one.points,
+            progress.record(lab.key, one.name),
+        )
         for one in lab.exercises
     )
     begun = bool(progress.opened(lab.key) or progress.touched(lab.key))

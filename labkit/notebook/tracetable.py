@@ -18,7 +18,7 @@ COLUMNS: Final = ("time (UTC)", "service", "action", "resource", "caller", "resu
 _RESULT: Final = 60
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TraceTable(Card):
     """Events, oldest first. Iterate or index it to get the `Event` objects."""
 
@@ -55,10 +55,10 @@ class TraceTable(Card):
             for event, row in zip(self.events, self.rows(), strict=True)
         )
         table = (
-            f'<div class="lk-wide" tabindex="0" role="region" aria-label="Trace"><table><thead><tr>{titles}</tr>'
-            f"</thead><tbody>{rows}</tbody></table></div>"
+            '<div class="lk-wide" tabindex="0" role="region" aria-label="Trace"><table>'
+            f"<thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
-        return page(head("TRACE", self.title) + (table if rows else ""), label="Trace", css=_CSS)
+        return page(head("TRACE", self.title) + (table if rows else ""), label="Trace", css="trace")
 
     def text(self) -> str:
         """The table as text, columns as wide as they need to be."""
@@ -70,9 +70,6 @@ class TraceTable(Card):
     def data(self) -> dict[str, Any]:
         """Nothing further: programs read `lab.sandbox.trace`."""
         return {}
-
-
-_CSS: Final = ".labkit.labkit{max-width:72em}.labkit.labkit td{white-space:nowrap}.labkit.labkit td:last-child{white-space:normal}"
 
 
 def _row(event: Event) -> tuple[str, ...]:
@@ -96,10 +93,10 @@ def _result(event: Event) -> str:
         return _short("ERROR " + told, 2 * _RESULT)
     if event.note:
         return _short(event.note, 2 * _RESULT)
-    told = {key: value for key, value in (event.result or {}).items() if key != "ResponseMetadata"}
-    if not told:
+    answer = {key: value for key, value in (event.result or {}).items() if key != "ResponseMetadata"}
+    if not answer:
         return "ok"
-    return _short(", ".join(f"{key}={_value(value)}" for key, value in told.items()), _RESULT)
+    return _short(", ".join(f"{key}={_value(value)}" for key, value in answer.items()), _RESULT)
 
 
 def _value(value: Any) -> str:

@@ -87,6 +87,7 @@ class Sandbox:
         self._mock: Any = None
         self._hooks: Any = None
         self._door: Any = None
+        self._outside: Any = None
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -142,6 +143,7 @@ class Sandbox:
             self._hooks.stop()
             self.guard.stop()
             self._visitors.stop()
+            self._outside = None
             self._sleep_tip.stop()
 
     def __enter__(self) -> Self:
@@ -247,8 +249,10 @@ class Sandbox:
         """A boto3 client of somebody who is not the learner, for the same account."""
         import boto3
 
-        session = boto3.Session(**identity.credentials(identity.CHECKER), region_name=region or self.region)
-        return session.client(service)
+        with self.lock:
+            if self._outside is None:  # a new session reads botocore's large files again, 0.2 s each time
+                self._outside = boto3.Session(**identity.credentials(identity.CHECKER))
+            return self._outside.client(service, region_name=region or self.region)
 
     def backend(self, service: str, account: str | None = None, region: str | None = None) -> Any:
         """moto's own object for a service (moto's name for it, such as "sqs"), account and Region."""

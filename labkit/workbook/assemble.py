@@ -7,7 +7,7 @@ import json
 import mimetypes
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Made:
     text: str
     exercise: str | None = None
     is_code: bool = True
+    line: int = 0  # where in lab.py it comes from
 
 
 def notebook(lab: Lab, edition: str) -> bytes:
@@ -50,6 +51,11 @@ def notebook(lab: Lab, edition: str) -> bytes:
         "nbformat_minor": 5,
     }
     return _bytes(document)
+
+
+def lines(lab: Lab, edition: str) -> list[int]:
+    """For each cell of a notebook, the line of lab.py it comes from."""
+    return [made.line for made in _cells(lab, edition)]
 
 
 def lab_json(lab: Lab) -> bytes:
@@ -105,17 +111,20 @@ def predict_source(lab: Lab, name: str, edition: str) -> str:
 
 
 def _cells(lab: Lab, edition: str) -> Iterator[Made]:
-    checked: str | None = None  # the exercise whose check cell is still to come
+    waiting: Made | None = None  # the check cell that follows when the exercise's last cell is over
     own_checks = {one.name: one.check for one in lab.source.exercises()}
     for cell in lab.source.cells:
-        if checked and cell.exercise != checked:
-            yield Made("check", check_source(own_checks[checked], checked), checked)
-            checked = None
-        if cell.role == "stub":
-            checked = cell.exercise
-        yield from _from_source(lab, cell, edition)
-    if checked:
-        yield Made("check", check_source(own_checks[checked], checked), checked)
+        if waiting and cell.exercise != waiting.exercise:
+            yield waiting
+            waiting = None
+        if cell.role == "stub" and cell.exercise:
+            own = own_checks[cell.exercise]
+            line = own.line if own else cell.line
+            waiting = Made("check", check_source(own, cell.exercise), cell.exercise, line=line)
+        for made in _from_source(lab, cell, edition):
+            yield replace(made, line=cell.line)
+    if waiting:
+        yield waiting
 
 
 def _from_source(lab: Lab, cell: Cell, edition: str) -> Iterator[Made]:
@@ -150,10 +159,12 @@ def _text(lab: Lab, cell: Cell) -> str:
     """Prose with its pictures inside and, below an exercise's heading, what the exercise asks of a learner."""
     facts = {f"{lab.number(one.name)} · {one.title}": one for one in lab.exercises}
     lines: list[str] = []
-    for line in cell.source.splitlines():
+    # A picture's text twin may run over several lines, so pictures come before the walk line by line.
+    source = IMAGE.sub(lambda match: _inlined(match, lab.source.folder), cell.source)
+    for line in source.splitlines():
         if lines and lines[-1].startswith("*About ") and line.strip():
             lines.append("")  # or Markdown would join the two
-        lines.append(IMAGE.sub(lambda match: _inlined(match, lab.source.folder), line))
+        lines.append(line)
         if exercise := facts.get(re.sub(r"^#+ +", "", line).strip()):
             path = " · on the short path ★" if exercise.star else ""
             lines += ["", f"*About {exercise.minutes} minutes · {exercise.points} points{path}*"]
@@ -168,7 +179,8 @@ def _inlined(match: re.Match[str], folder: Path) -> str:
     data = path.read_bytes()
     if kind == "image/svg+xml":
         data = data.replace(b"\r\n", b"\n")  # what git checks out on Windows must give the same notebook
-    return f"![{match['alt']}](data:{kind};base64,{base64.b64encode(data).decode('ascii')})"
+    alt = " ".join(match["alt"].split())
+    return f"![{alt}](data:{kind};base64,{base64.b64encode(data).decode('ascii')})"
 
 
 def _as_json(made: Made, places: dict[str, int]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -73,13 +72,13 @@ def generated(lab: Lab) -> dict[Path, bytes]:
 
 def write(lab: Lab) -> list[Path]:
     """Write the generated files of a lab; returns those that were not up to date."""
-    changed = [path for path, content in generated(lab).items() if _content(path) != content]
-    for path in changed:
+    changed = {path: content for path, content in generated(lab).items() if _content(path) != content}
+    for path, content in changed.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
-        part.write_bytes(generated(lab)[path])
-        os.replace(part, path)  # noqa: PTH105 - Path.replace says the same; this reads as what it is, atomic
-    return changed
+        part.write_bytes(content)
+        part.replace(path)  # in one step: a kernel may be reading it
+    return list(changed)
 
 
 def stale(lab: Lab) -> list[Problem]:

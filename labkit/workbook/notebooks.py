@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import multiprocessing
 import os
 import sys
@@ -136,17 +137,38 @@ def _own_environment(home: Path) -> None:
     os.environ["LABKIT_HOME"] = str(home / "progress")
     os.environ["IPYTHONDIR"] = str(home / "ipython")
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    profile = home / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    # Kernels tell the terminal that they talk over TCP and that they were shut down. Errors reach the notebook.
+    quiet = {"IPKernelApp": {"log_level": logging.CRITICAL}}
+    (profile / "ipython_kernel_config.json").write_text(json.dumps(quiet), encoding="utf-8")
 
 
 def _execute(path: Path, home: Path) -> tuple[dict[str, Any], str]:
     """The executed notebook and what stopped it ("" where nothing did)."""
-    papermill, nbformat = _load_papermill()
-    notebook = nbformat.read(path, as_version=4)
+    # jsonschema builds a grammar for international addresses when it finds this package: 1.5 seconds at import,
+    # and no notebook has a use for it.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import papermill
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    documents = []
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        """Keeps hold of the notebook: whatever happens, the outputs so far are in it."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, *args: Any, **kwargs: Any) -> None:
+            documents.append(nb_man.nb)
+            super().execute_managed_notebook(nb_man, *args, **kwargs)
+
+    papermill_engines.register("labkit", Engine)
     trouble = ""
     try:
         papermill.execute_notebook(
-            notebook,  # the object, not the path: whatever happens, the outputs so far are in it
+            path,
             None,
+            engine_name="labkit",
             kernel_name="python3",
             progress_bar=False,
             request_save_on_cell_execute=False,  # saving after each cell costs more than running it
@@ -156,19 +178,10 @@ def _execute(path: Path, home: Path) -> tuple[dict[str, Any], str]:
         )
     except papermill.PapermillExecutionError:
         pass  # the error stands in the cell's outputs and is told from there
-    except Exception as error:  # a dead kernel, a cell that took too long: the notebook says the rest
-        trouble = f"papermill stopped with {type(error).__name__}: {str(error).strip().splitlines()[0]}"
-    return json.loads(nbformat.writes(notebook)), trouble
-
-
-def _load_papermill() -> tuple[Any, Any]:
-    # jsonschema builds a grammar for international addresses when it finds this package: 1.5 seconds at import,
-    # and no notebook has a use for it.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    import nbformat
-    import papermill
-
-    return papermill, nbformat
+    except Exception as error:  # a dead kernel, a cell that took too long, a file that is no notebook
+        trouble = f"papermill stopped with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    document = documents[0] if documents else json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(json.dumps(document)), trouble
 
 
 def main(argv: list[str]) -> int:
@@ -179,7 +192,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default 2)")
     parser.add_argument("--keep", type=Path, default=Path("build/notebooks"), help="where failed ones are kept")
     options = parser.parse_args(argv)
-    paths = [path for path in _notebooks(options.labs, options.edition)]
+    paths = list(_notebooks(options.labs, options.edition))
     verdicts = run(paths, options.keep, options.jobs)
     for verdict in verdicts:
         print(_line(verdict))

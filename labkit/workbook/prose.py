@@ -65,11 +65,11 @@ def _heading_problems(path: Path, cells: Sequence[Prose]) -> Iterator[Problem]:
 
 def _image_problems(path: Path, cells: Sequence[Prose]) -> Iterator[Problem]:
     for cell in cells:
-        for offset, line in enumerate(cell.source.splitlines()):
-            for match in IMAGE.finditer(line):
-                if not match["alt"].strip():
-                    how = "Say in the square brackets what it shows, for those who cannot see it."
-                    yield Problem(path, cell.body + offset, f"The picture {match['target']} has no text.", how)
-                if is_local(match["target"]) and not (path.parent / match["target"]).is_file():
-                    how = f"Put the file beside {path.name}, or correct its name."
-                    yield Problem(path, cell.body + offset, f"There is no picture {match['target']}.", how)
+        for match in IMAGE.finditer(cell.source):
+            line = cell.body + cell.source.count("\n", 0, match.start())
+            if not match["alt"].strip():
+                how = "Say in the square brackets what it shows, for those who cannot see it."
+                yield Problem(path, line, f"The picture {match['target']} has no text.", how)
+            if is_local(match["target"]) and not (path.parent / match["target"]).is_file():
+                how = f"Put the file beside {path.name}, or correct its name."
+                yield Problem(path, line, f"There is no picture {match['target']}.", how)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -65,3 +68,14 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(
 def test_every_command_can_be_loaded() -> None:
     for command in cli.COMMANDS.values():
         assert callable(command.load())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows tells a closed pipe in another way")
+def test_a_reader_that_has_seen_enough_is_no_traceback(root: Path) -> None:
+    command = [sys.executable, "-S", "-m", "labkit", "version"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, cwd=root, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode == 1

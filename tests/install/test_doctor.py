@@ -148,22 +148,32 @@ def test_the_renderer_named_must_start(tmp_path: Path) -> None:
     assert doctor.renderer({}).state in {OK, NOTE}
 
 
-def test_progress_is_found_where_the_labs_are(tmp_path: Path) -> None:
-    deep = tmp_path / "labs" / "week09"
-    deep.mkdir(parents=True)
-    assert doctor.progress_path(deep, {}) == tmp_path / ".labkit" / "progress.json"
-    assert doctor.progress_path(deep, {"LABKIT_HOME": str(deep)}) == deep / "progress.json"
-    assert "none yet" in doctor.progress(deep, {}).seen
+def test_progress_that_is_not_there_yet_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    line = doctor.progress()
+    assert line.state == OK
+    assert str(tmp_path / "progress.json") in line.seen
 
 
 @pytest.mark.parametrize("text", ['{"labs": ', "[]", "\x00"])
-def test_a_corrupt_progress_file_is_a_problem_and_stays(tmp_path: Path, text: str) -> None:
+def test_a_corrupt_progress_file_is_a_problem_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     path = tmp_path / "progress.json"
     path.write_text(text)
-    line = doctor.progress(tmp_path, {"LABKIT_HOME": str(tmp_path)})
+    line = doctor.progress()
     assert line.state == PROBLEM
     assert "nothing is deleted" in line.cure
     assert path.read_text() == text
+
+
+def test_a_read_only_progress_file_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    (tmp_path / "progress.json").write_text('{"version": 1, "labs": {}}')
+    assert doctor.progress().state == OK
+    monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)  # root may write everywhere
+    assert "is read-only" in doctor.progress().seen
 
 
 def test_a_look_that_fails_is_a_line_like_the_others() -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -151,6 +152,17 @@ def test_the_childs_status_is_ours_and_it_finds_labkit(
     assert launch._call([sys.executable, "-c", code, str(root)], tmp_path) == 9
 
 
+def page_at(address: str, server: subprocess.Popen[str]) -> str:
+    """The page, as soon as the server answers: it prints its address a moment before it listens."""
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=30) as page:
+                return page.read().decode()
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or server.poll() is not None:
+                raise
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT for one process")
 def test_a_real_jupyterlab_answers_and_ends_with_ctrl_c(root: Path, workbook: Path, tmp_path: Path) -> None:
     pytest.importorskip("jupyterlab")
@@ -160,7 +172,7 @@ def test_a_real_jupyterlab_answers_and_ends_with_ctrl_c(root: Path, workbook: Pa
         for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     }
     variables = {**kept, **own, "PYTHONPATH": str(root), "LABKIT_NO_VENV": "1"}
-    command = [sys.executable, "-m", "labkit", "lab", "--no-browser"]
+    command = [sys.executable, "-m", "labkit", "lab", "--no-browser", "--ServerApp.port=0"]
     with subprocess.Popen(
         command, cwd=workbook, env=variables, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as server:
@@ -169,11 +181,39 @@ def test_a_real_jupyterlab_answers_and_ends_with_ctrl_c(root: Path, workbook: Pa
             lines = iter(server.stderr.readline, "")
             address = next(found[0] for line in lines if (found := re.search(r"http://127\S+", line)))
             assert "/lab/tree/labs/00-start-here.ipynb?token=" in address
-            with urllib.request.urlopen(address, timeout=30) as page:
-                assert "<title>JupyterLab</title>" in page.read().decode()
+            assert "<title>JupyterLab</title>" in page_at(address, server)
             os.killpg(server.pid, signal.SIGINT)
             server.communicate(timeout=30)
             assert server.returncode == 0
         finally:
             if server.poll() is None:
                 os.killpg(server.pid, signal.SIGKILL)
+
+
+PARENT = """
+import os, sys
+from labkit.process import call
+child = "import os, signal; print('ready', flush=True); signal.pause()"
+sys.exit(-call([sys.executable, "-c", child], variables=os.environ))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends processes without asking them")
+def test_a_request_to_end_reaches_the_child_and_ctrl_c_is_the_childs_to_answer(root: Path) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with subprocess.Popen(
+            [sys.executable, "-c", PARENT],
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as parent:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == "ready\n"
+            if number == signal.SIGTERM:
+                parent.terminate()
+            else:
+                os.killpg(parent.pid, number)  # as a terminal does
+            parent.communicate(timeout=30)
+            assert parent.returncode == number

@@ -14,9 +14,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(find_spec("hatchling") is None, reason="the build backend hatchling is not installed"),
-    pytest.mark.xdist_group("wheel"),
 ]
 
 

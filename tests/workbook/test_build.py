@@ -206,3 +206,16 @@ def test_a_lab_is_named_by_number_beginning_or_key(workbook, name):
 def test_an_unknown_lab_is_refused_with_the_nearest(workbook):
     with pytest.raises(NotFound, match="90-two-queues"):
         build.chosen(["two-queues"], workbook.root)
+
+
+def test_a_picture_whose_text_runs_over_lines_is_inlined_too(workbook):
+    (workbook.source.parent / "fence.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
+    text = workbook.source.read_text(encoding="utf-8")
+    head, mark, rest = text.partition("# %% [markdown]\n# # ")
+    title, line_end, rest = rest.partition("\n")
+    picture = "#\n# ![A fence\n# with two gates.](fence.svg)\n"
+    workbook.source.write_text(head + mark + title + line_end + picture + rest, encoding="utf-8")
+    assert build.main([]) == 0
+    notebook = next((workbook.root / "labs").rglob("*.ipynb")).read_text(encoding="utf-8")
+    assert "![A fence with two gates.](data:image/svg+xml;base64," in notebook
+    assert "fence.svg)" not in notebook

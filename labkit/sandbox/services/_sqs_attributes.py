@@ -11,7 +11,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from labkit.sandbox.services._sqs_errors import attribute_value, invalid, invalid_value, refusal, unknown_attribute
+from labkit.sandbox.services._sqs_errors import (
+    attribute_value,
+    invalid,
+    invalid_value,
+    refusal,
+    unknown_attribute,
+)
 
 RANGES: Final[dict[str, tuple[int, int]]] = {
     "DelaySeconds": (0, 900),
@@ -33,8 +39,8 @@ _FIFO_ONLY: Final = ("ContentBasedDeduplication", "DeduplicationScope", "FifoQue
 _TEXTS: Final = ("KmsMasterKeyId", "Policy", "RedriveAllowPolicy", "RedrivePolicy")
 _BOOLEAN: Final = ("ContentBasedDeduplication", "FifoQueue", "SqsManagedSseEnabled")
 _READ_ONLY: Final = (
-    "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed", "ApproximateNumberOfMessagesNotVisible",
-    "CreatedTimestamp", "LastModifiedTimestamp", "QueueArn",
+    "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible", "CreatedTimestamp", "LastModifiedTimestamp", "QueueArn",
 )  # fmt: skip
 KNOWN: Final = frozenset((*RANGES, *CHOICES, *_TEXTS, *_READ_ONLY))
 """Every name GetQueueAttributes knows, besides `All`."""
@@ -68,11 +74,13 @@ def wants_fifo(given: Mapping[str, Any]) -> bool:
     return _text(given.get("FifoQueue", "false")) == "true"
 
 
-def checked(given: Mapping[str, Any], arn: str, find: FindQueue, queue: Any = None, fifo: bool = False) -> dict[str, Any]:
+def checked(
+    given: Mapping[str, Any], arn: str, find: FindQueue, queue: Any = None, fifo: bool = False
+) -> dict[str, Any]:
     """The given attributes, checked, as numbers, booleans and texts.
 
-    `queue` is the queue to change, or None for a new one, which is FIFO if `fifo`. Raises moto's `SQSException`
-    with AWS's code and words.
+    `queue` is the queue to change, or None for a new one, which is FIFO if `fifo`. Raises moto's
+    `SQSException` with AWS's code and words.
     """
     fifo = queue.fifo_queue if queue is not None else fifo
     found = {name: _one(name, _text(value), arn, find, fifo, queue) for name, value in given.items()}
@@ -81,7 +89,7 @@ def checked(given: Mapping[str, Any], arn: str, find: FindQueue, queue: Any = No
     return found
 
 
-def shown(queue: Any, counts: Mapping[str, int]) -> dict[str, Any]:
+def shown(queue: Any, counts: Mapping[Any, int]) -> dict[str, Any]:
     """All attributes of a queue. `counts` has its messages `available`, `in flight` and `delayed`."""
     result: dict[str, Any] = {
         "QueueArn": queue.queue_arn,
@@ -165,7 +173,9 @@ def _choice(name: str, value: str, fifo: bool, queue: Any) -> Any:
     if name in _FIFO_ONLY and not fifo:
         if name in ("ContentBasedDeduplication", "FifoQueue"):
             raise unknown_attribute(name)
-        raise refusal("InvalidAttributeName", f"You can specify the {name} only when FifoQueue is set to true.")
+        raise refusal(
+            "InvalidAttributeName", f"You can specify the {name} only when FifoQueue is set to true."
+        )
     if name == "FifoQueue" and queue is not None and value != "true":
         raise attribute_value(name, "Modifying queue type is not supported.")
     if value not in CHOICES[name]:
@@ -187,7 +197,7 @@ def _redrive_policy(value: str, arn: str, find: FindQueue) -> dict[str, Any]:
     if policy is None:
         raise attribute_value("RedrivePolicy", "Redrive policy is not a valid JSON map.")
 
-    def refused(reason: str) -> Exception:
+    def refused(reason: str) -> Any:
         return invalid_value(value, "RedrivePolicy", reason)
 
     for name in ("maxReceiveCount", "deadLetterTargetArn"):
@@ -197,7 +207,9 @@ def _redrive_policy(value: str, arn: str, find: FindQueue) -> dict[str, Any]:
         raise refused("Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount].")
     count, target = str(policy["maxReceiveCount"]), str(policy["deadLetterTargetArn"])
     if not re.fullmatch(r"\d{1,4}", count) or not 1 <= int(count) <= 1000:
-        raise refused(f"Invalid value for maxReceiveCount: {count}, valid values are from 1 to 1000 both inclusive.")
+        raise refused(
+            f"Invalid value for maxReceiveCount: {count}, valid values are from 1 to 1000 both inclusive."
+        )
     parts = _ARN.fullmatch(target)
     if parts is None:
         raise refused("Invalid value for deadLetterTargetArn.")
@@ -252,7 +264,8 @@ def _check_encryption(found: dict[str, Any], queue: Any) -> None:
     if found.get("SqsManagedSseEnabled") and (key or keeps_key):
         raise refusal(
             "InvalidAttributeName",
-            "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+            "You can use one type of server-side encryption (SSE) at one time. "
+            "You can either enable KMS SSE or SQS SSE.",
         )
     if key:
         found["SqsManagedSseEnabled"] = False
@@ -266,7 +279,8 @@ def _check_throughput(found: Mapping[str, Any], queue: Any, fifo: bool) -> None:
     if limit == "perMessageGroupId" and scope != "messageGroup":
         raise attribute_value(
             "FifoThroughputLimit",
-            "The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup.",
+            "The perMessageGroupId value is allowed only when the value for DeduplicationScope is "
+            "messageGroup.",
         )
 
 

@@ -60,7 +60,9 @@ def attribute_value(name: str, reason: str = "") -> SQSException:
 
 def no_such_handle(handle: str) -> SQSException:
     """A receipt handle that this queue never gave out."""
-    return refusal("ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.')
+    return refusal(
+        "ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.'
+    )
 
 
 def handle_expired(handle: str) -> SQSException:

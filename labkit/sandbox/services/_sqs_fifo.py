@@ -17,7 +17,7 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -67,7 +67,7 @@ class FifoStore(Store):
 
     # -- receiving -------------------------------------------------------------------------------
 
-    def candidates(self, now: float) -> Iterator[Entry]:
+    def candidates(self, now: float) -> Generator[Entry]:  # noqa: ARG002 (both kinds have one shape)
         """All available messages of the group with the oldest head, then of the next group."""
         last = self._last_looked_at()
         touched: list[str] = []
@@ -102,6 +102,13 @@ class FifoStore(Store):
                 return False
             heapq.heappop(self._open)
         return False
+
+    def give_back(self, entry: Entry) -> None:
+        """An entry that `candidates` gave was not taken after all: it has its old place again."""
+        name = entry.group or ""
+        entry.in_line = True
+        heapq.heappush(self._groups.setdefault(name, Group()).waiting, entry.number)
+        self._open_if_free(name)
 
     # -- duplicates ------------------------------------------------------------------------------
 

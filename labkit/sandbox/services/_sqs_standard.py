@@ -6,8 +6,8 @@ hold up the others.
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,
 note on ApproximateAgeOfOldestMessage)
 
-Fair order: a message group is a tenant. A tenant that has at least 30 messages in flight and more than 10 % of
-all messages in flight is noisy; its messages wait aside while others have any. It is quiet again when it
+Fair order: a message group is a tenant. A tenant that has at least 30 messages in flight and more than 10 %
+of all messages in flight is noisy; its messages wait aside while others have any. It is quiet again when it
 has no messages waiting or has sent none for five minutes. Among noisy tenants the one with the fewest
 in flight comes first.
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html)
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 from labkit.sandbox.services._sqs_store import Entry, State, Store
@@ -28,6 +28,8 @@ QUIET_AFTER: Final = 300.0
 """Seconds without a new message after which a noisy tenant counts as quiet."""
 BACK_OF_THE_LINE_AFTER: Final = 3
 """Receives after which a message that comes back goes to the end of the line."""
+
+_WAITING: Final = ("available", "delayed")
 
 Line = list[tuple[float, int]]
 
@@ -43,7 +45,7 @@ class StandardStore(Store):
         self._sent_at: dict[str, float] = {}
         self._aside: dict[str, Line] = {}  # the noisy tenants, each with its own line
 
-    def candidates(self, now: float) -> Iterator[Entry]:
+    def candidates(self, now: float) -> Generator[Entry]:
         """Messages of quiet tenants in order, then those of noisy tenants."""
         self._calm(now)
         given: Counter[str] = Counter()
@@ -67,6 +69,10 @@ class StandardStore(Store):
         entry.rank += places
         self._stand(entry)
 
+    def give_back(self, entry: Entry) -> None:
+        """An entry that `candidates` gave was not taken after all: it has its old place again."""
+        self._stand(entry)
+
     # -- inside ----------------------------------------------------------------------------------
 
     def _moved(self, entry: Entry, before: State) -> None:
@@ -80,7 +86,7 @@ class StandardStore(Store):
         tenant = entry.group
         if tenant is not None:
             _shift(self._flying, tenant, before == "in flight", entry.state == "in flight")
-            _shift(self._waiting, tenant, before in ("available", "delayed"), entry.state in ("available", "delayed"))
+            _shift(self._waiting, tenant, before in _WAITING, entry.state in _WAITING)
             if before == "gone":
                 self._sent_at[tenant] = max(entry.enqueued, self._sent_at.get(tenant, 0.0))
             elif tenant not in self._waiting and tenant not in self._flying:

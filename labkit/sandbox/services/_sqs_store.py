@@ -18,7 +18,7 @@ import hashlib
 import heapq
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
@@ -197,12 +197,16 @@ class Store(ABC):
     # -- receiving -------------------------------------------------------------------------------
 
     @abstractmethod
-    def candidates(self, now: float) -> Iterator[Entry]:
+    def candidates(self, now: float) -> Generator[Entry]:
         """The entries a receive may have, best first.
 
-        Each one given has left the line. The caller makes it fly, removes it, or puts it back. Close
+        Each one given has left the line. The caller makes it fly, removes it, or gives it back. Close
         the iterator when enough were taken (`contextlib.closing`).
         """
+
+    @abstractmethod
+    def give_back(self, entry: Entry) -> None:
+        """An entry that `candidates` gave was not taken after all: it has its old place again."""
 
     @abstractmethod
     def ready(self) -> bool:

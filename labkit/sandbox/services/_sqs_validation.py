@@ -49,9 +49,8 @@ def check_characters(text: str) -> None:
 def check_token(value: str | None, parameter: str) -> None:
     """A group id, deduplication id or attempt id: 1 to 128 letters, digits and punctuation."""
     if value is not None and not _TOKEN.fullmatch(value):
-        raise invalid_value(
-            value, parameter, f"{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
-        )
+        reason = f"{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        raise invalid_value(value, parameter, reason)
 
 
 def check_order(fifo: bool, by_content: bool, group: str | None, deduplication_id: str | None) -> None:
@@ -85,7 +84,8 @@ def check_attributes(attributes: Mapping[str, Any]) -> None:
     """The attributes a sender put on a message."""
     if len(attributes) > MOST_ATTRIBUTES:
         raise invalid(
-            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{MOST_ATTRIBUTES}]."
+            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum "
+            f"[{MOST_ATTRIBUTES}]."
         )
     for name, value in attributes.items():
         _check_attribute_name(name)
@@ -99,7 +99,9 @@ def check_system_attributes(attributes: Mapping[str, Any]) -> None:
         if name != "AWSTraceHeader":
             raise invalid(f"Message system attribute name '{name}' is invalid.")
         if value.get("DataType") != "String" or not value.get("StringValue"):
-            raise invalid(f"Message (system) attribute '{name}' must contain a non-empty value of type 'String'.")
+            raise invalid(
+                f"Message (system) attribute '{name}' must contain a non-empty value of type 'String'."
+            )
 
 
 def size_of(body: str, attributes: Mapping[str, Any]) -> int:
@@ -115,7 +117,9 @@ def size_of(body: str, attributes: Mapping[str, Any]) -> int:
 def check_size(size: int, largest: int) -> None:
     """A message is at most as large as its queue's MaximumMessageSize, in bytes."""
     if size > largest:
-        raise invalid(f"One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes.")
+        raise invalid(
+            f"One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes."
+        )
 
 
 def check_entries(entries: Iterable[Mapping[str, Any]], entry_name: str) -> list[dict[str, Any]]:
@@ -177,7 +181,9 @@ def _check_attribute_name(name: str) -> None:
 
 def _check_attribute_type(name: str, data_type: str) -> None:
     if not data_type:
-        raise invalid(f"The message (user) attribute '{name}' must contain a non-empty message attribute value.")
+        raise invalid(
+            f"The message (user) attribute '{name}' must contain a non-empty message attribute value."
+        )
     if len(data_type) > 256:
         raise invalid("Message (user) attribute type must be shorter than 256 bytes.")
     if data_type.partition(".")[0] not in _TYPES:
@@ -190,7 +196,8 @@ def _check_attribute_type(name: str, data_type: str) -> None:
 def _check_attribute_value(name: str, value: Mapping[str, Any]) -> None:
     if value.get("StringListValues") or value.get("BinaryListValues"):
         raise refusal(
-            "UnsupportedOperation", "Message attribute list values in SendMessage operation are not supported."
+            "UnsupportedOperation",
+            "Message attribute list values in SendMessage operation are not supported.",
         )
     kind = str(value["DataType"]).partition(".")[0]
     content = value.get("BinaryValue" if kind == "Binary" else "StringValue")

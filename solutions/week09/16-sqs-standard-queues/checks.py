@@ -22,29 +22,29 @@ DOCS: Final = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest"
 after_a_minute = question(
     "A worker receives an order from a queue with a visibility timeout of 30 seconds. Its program stops before it "
     "deletes the message. Nobody does anything for a minute. Where is the order?",
-    gone="It is gone: the worker has received it",
-    back="It waits in the queue again, for any worker",
-    stuck="It is hidden until somebody calls the queue for help",
-    answer="back",
+    a="It is gone: the worker has received it",
+    b="It waits in the queue again, for any worker",
+    c="It is hidden until somebody calls the queue for help",
+    answer="b",
     because="Receiving does not remove a message. It only hides it for the visibility timeout. After 30 seconds "
     "everybody can receive it again.",
     why_not={
-        "gone": "Only DeleteMessage (or the end of the retention period) removes a message.",
-        "stuck": "Nobody has to call. The visibility timeout ends by itself.",
+        "a": "Only DeleteMessage (or the end of the retention period) removes a message.",
+        "c": "Nobody has to call. The visibility timeout ends by itself.",
     },
 )
 
 idle_calls = question(
     "An idle worker asks the queue again as soon as it has an answer, about ten times a second. How many calls is "
     "that in one hour without a single order?",
-    few="About 360",
-    some="About 3,600",
-    many="About 36,000",
-    answer="many",
+    a="About 360",
+    b="About 3,600",
+    c="About 36,000",
+    answer="c",
     because="10 calls a second, 3,600 seconds: 36,000 calls, each of them billed, and no order packed.",
     why_not={
-        "few": "That is one call every ten seconds.",
-        "some": "That is one call every second.",
+        "a": "That is one call every ten seconds.",
+        "b": "That is one call every second.",
     },
 )
 
@@ -76,8 +76,14 @@ def seconds_said(seconds: float) -> str:
 
 
 def number(count: int, thing: str, plural: str = "") -> str:
-    """ "1 order", "3 orders"."""
+    """A count with its word: "1 order", "3 orders"."""
     return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
+
+
+def shown(things: list[Any]) -> str:
+    """The first few things of a list."""
+    text = ", ".join(repr(thing) for thing in things[:3])
+    return f"{text} and {len(things) - 3} more" if len(things) > 3 else text or "nothing"
 
 
 # -- 16.1 ------------------------------------------------------------------------------------------------
@@ -114,15 +120,22 @@ def life_cycle(world: World, expect: Expect, *, place: Callable[..., Any], work:
     orders = [f"{world.random.choice(GOODS)} for {world.random.choice(NAMES)} {world.word()}" for _ in range(3)]
     shop = new_queue(world)
     for order in orders:
-        expect.call("sent", place, shop.url, order, wanted="`place` puts the customer's order into the queue.")
+        expect.call(
+            "sent",
+            place,
+            shop.url,
+            order,
+            wanted="`place` puts the customer's order into the queue.",
+            action="Compare the call in that line with the worked example.",
+        )
     waiting = [message.body for message in shop.messages()]
     expect(
         "sent",
         sorted(waiting) == sorted(orders),
         "`place` puts the customer's order into the queue.",
-        seen=f"After three orders the queue holds {waiting}. The first order was {orders[0]!r}.",
+        seen=f"The first order was {orders[0]!r}. After three orders the queue holds {shown(waiting)}.",
         why="The worker sees nothing but the body of the message.",
-        action="Give the order to `send_message` as `MessageBody`.",
+        action="The body of the message should be the order, word for word.",
     )
     bench = new_queue(world, VisibilityTimeout="30")
     left, *packed = world.random.sample(orders, 3)
@@ -134,7 +147,7 @@ def life_cycle(world: World, expect: Expect, *, place: Callable[..., Any], work:
         Packer(),
         wanted="`work` ends quietly when the queue is empty.",
         why="When there is no message, the answer has no key `Messages` at all.",
-        action='Read the messages with `answer.get("Messages", [])`.',
+        action="Treat an answer without that key like an empty list.",
     )
 
 
@@ -146,24 +159,32 @@ def judge_work(
         bench.send(order)
     packer = Packer(leaves=left)
     for _ in range(3):
-        expect.call("packed", work, bench.url, packer, wanted="`work` hands each order to `pack`, once.")
+        expect.call(
+            "packed",
+            work,
+            bench.url,
+            packer,
+            wanted="`work` hands each order to `pack`, once.",
+            action="Print the whole answer of `receive_message` once, and see what it holds. Then repair that line.",
+        )
         if len(packer.handed) >= 3:
             break
     expect(
         "packed",
         sorted(map(str, packer.handed)) == sorted([left, *packed]),
         "`work` hands each order to `pack`, once.",
-        seen=f"The queue held 3 orders. `pack` was handed {packer.handed}.",
+        seen=f"The queue held 3 orders. `pack` was handed {shown(packer.handed)}.",
         why="`pack` reads what the customer wants from the body of the message.",
-        action='Call `pack(message["Body"])` for each message you received.',
+        action="Look at what `receive_message` answers. Where are the messages in it, and where is the text?",
     )
     world.clock.advance(seconds=31)
     back = {message.body: message for message in bench.receive(max=10)}
+    again = sum(order in back for order in packed)
     expect(
         "deleted",
-        not any(order in back for order in packed),
+        not again,
         "An order that was packed never comes back.",
-        seen=f"31 seconds later {number(sum(order in back for order in packed), 'packed order')} came back.",
+        seen=f"2 of 3 orders should be gone. 31 seconds later {again} of the 2 came back.",
         why="A queue keeps a message until it is deleted, and somebody would pack it again.",
         action="Delete a message with its receipt handle when `pack` has returned True.",
     )
@@ -171,9 +192,9 @@ def judge_work(
         "forgotten",
         left in back and back[left].count == 2,
         "An order that was not packed comes back after the timeout, with receive count 2.",
-        seen="The order that was left is gone. It was deleted although nobody packed it."
-        if left not in back
-        else f"It came back with receive count {back[left].count}.",
+        seen=f"It came back with receive count {back[left].count}."
+        if left in back
+        else "The order that was left did not come back. It was deleted although nobody had packed it.",
         why="If the message is deleted before the work is done, a crash loses the order.",
         action="Delete only after `pack` has said True. To forget a message, do nothing with it.",
     )
@@ -245,7 +266,9 @@ def heartbeat(world: World, expect: Expect, *, work: Callable[..., Any]) -> None
             "alone",
             job.second_worker_at is None,
             "While the worker lives, nobody else receives its message.",
-            seen=f"After {job.second_worker_at} seconds of work a second worker received the same message.",
+            seen=f"After {job.second_worker_at} seconds of work a second worker could receive the same message."
+            if job.second_worker_at
+            else "A second worker asked every five seconds and never got it.",
             why="Two workers print and bill the same calendar.",
             action="Renew the visibility timeout before it ends, between the steps of the work.",
         )
@@ -255,7 +278,7 @@ def heartbeat(world: World, expect: Expect, *, work: Callable[..., Any]) -> None
             "deleted",
             not rest,
             "After the work the message is gone.",
-            seen="The work was done, but the message came back to the queue.",
+            seen="The work was done, but the message came back to the queue." if rest else "It never came back.",
             why="The next worker would print the calendar once more.",
             action="Delete the message when the last step is done.",
         )
@@ -263,16 +286,24 @@ def heartbeat(world: World, expect: Expect, *, work: Callable[..., Any]) -> None
     waits = [wait_after_jam(world, work, first + more) for more in (0, 5, 10, 15)]
     lost, longest = None in waits, max(wait or 0 for wait in waits)
     expect(
+        "safe",
+        not lost,
+        "When the worker stops half-way, the order is not lost.",
+        seen="The program stopped half-way, and the message was gone: no worker ever saw the order again."
+        if lost
+        else "In four crashes no order was lost.",
+        why="A customer has paid for this calendar.",
+        action="Delete the message after the last step, and only then.",
+    )
+    expect(
         "takeover",
         not lost and longest <= 40,
         "When the worker stops half-way, another one has the message within 40 seconds.",
-        seen="The program stopped half-way, and the message was gone: no worker ever saw the order again."
+        seen="No other worker could have it, because it was gone."
         if lost
-        else f"The program stopped, and the message stayed hidden for {seconds_said(longest)} more.",
+        else f"The program stopped, and the message stayed hidden for up to {seconds_said(longest)}.",
         why="A customer waits, and no worker is busy with the order.",
-        action="Do not delete before the work is done."
-        if lost
-        else "Ask for a short timeout each time, and ask often. A heartbeat is many short promises.",
+        action="Ask for a short timeout each time, and ask often. A heartbeat is many short promises.",
     )
 
 
@@ -312,7 +343,7 @@ def arrive(name: str, body: str) -> None:
 @exercise(
     "Cut an idle worker's calls",
     points=10,
-    minutes=10,
+    minutes=8,
     covers=("L251",),
     hints=(
         "The worker asks, hears no, and asks again. Could it wait at the counter instead, until an order comes?",
@@ -344,7 +375,11 @@ def judge_latency(world: World, expect: Expect, poll: Callable[..., Any], night:
         found: list[str] = []
         while not found and world.clock.time() < sent_at + 30:
             answer = expect.call(
-                "delivered", poll, night.url, wanted="`poll` returns the messages that have arrived."
+                "delivered",
+                poll,
+                night.url,
+                wanted="`poll` returns the messages that have arrived.",
+                action="Repair that line. The values AWS takes stand in the callout above the exercise.",
             )
             found = bodies(answer)
             if any(message.count for message in night.messages()):
@@ -355,7 +390,7 @@ def judge_latency(world: World, expect: Expect, poll: Callable[..., Any], night:
             "delivered",
             found == [order],
             "`poll` returns the messages that have arrived.",
-            seen=f"An order arrived, and `poll` returned {answer!r}.",
+            seen=f"The order {order!r} arrived, and `poll` returned {shown(found)}.",
             why="A message that is received and not returned is hidden, and nobody works on it.",
             action="Return the list of messages; an empty list when there are none.",
         )
@@ -363,7 +398,7 @@ def judge_latency(world: World, expect: Expect, poll: Callable[..., Any], night:
             "latency",
             late < 1,
             "A new order is in the worker's hands within one second.",
-            seen=f"It took {late:.1f} seconds.",
+            seen=f"It took {late:.0f} seconds." if late >= 1 else "It took less than a second.",
             why="Fewer calls must not mean that customers wait.",
             action="Let the receive itself wait, not the worker: a waiting receive returns when a message comes.",
         )
@@ -381,14 +416,15 @@ def judge_calls(world: World, expect: Expect, poll: Callable[..., Any], night: A
                 break
         passed = world.clock.time() - begun
         calls = len(rehearsal.trace.where(service="sqs", action="ReceiveMessage", caller="learner"))
-    hourly = calls * 3600 / max(passed, IDLE_MINUTES * 60) if passed >= IDLE_MINUTES * 60 else calls * 3600 / passed
+    # The last wait may end after the ten minutes; a worker that was stopped early has made too many calls.
+    hourly = calls * 3600 / min(passed, IDLE_MINUTES * 60)
     expect(
         "calls",
         hourly <= MOST_IDLE_CALLS,
         "In an hour without orders the worker makes at most 180 calls.",
-        seen=f"{number(calls, 'call')} in the first {seconds_said(passed)}: that is {hourly:,.0f} in an hour.",
+        seen=f"It made {number(calls, 'call')} in {'less than a minute' if passed < 60 else seconds_said(passed)}.",
         why="AWS bills every call, also the ones that bring nothing.",
-        action="Let each call wait longer. The longest wait AWS allows is 20 seconds.",
+        action="Let each call wait for a message, and as long as AWS allows.",
     )
 
 
@@ -422,7 +458,7 @@ def some_orders(world: World, count: int, note: Callable[[], str] = str) -> list
 @exercise(
     "A thousand orders in a hundred calls",
     points=10,
-    minutes=20,
+    minutes=18,
     covers=("L252-L253",),
     hints=(
         "Ten letters in one envelope cost one stamp. But the post office can return one of the ten: you send that "
@@ -441,11 +477,12 @@ def send_in_batches(world: World, expect: Expect, *, send_all: Callable[..., Any
         world.sandbox.faults.clear("sqs.batch_entry_fails")
         calls = len(rehearsal.trace.where(kind="call", service="sqs", caller="learner"))
         judge_arrivals(expect, queue.messages(), orders)
+        sent = len(queue.messages())
         expect(
             "calls",
-            calls <= MOST_CALLS,
+            calls <= MOST_CALLS and sent > 900,
             "Sending 1,000 orders takes at most 110 calls, resends included.",
-            seen=f"It took {calls:,} calls.",
+            seen=f"{number(calls, 'call')} sent {number(sent, 'message')}.",
             why="AWS bills each call, and each call takes time.",
             action="Fill each batch with 10 entries. Collect what failed and send it again in full batches, too.",
         )
@@ -465,7 +502,7 @@ def send_in_batches(world: World, expect: Expect, *, send_all: Callable[..., Any
         "size",
         arrived == {order["id"] for order in heavy},
         "A batch stays below 1 MiB, so that orders with long notes arrive as well.",
-        seen=f"Of 30 orders with long notes {len(arrived)} arrived.",
+        seen=f"Of 30 orders with long notes, {len(arrived)} arrived.",
         why="All entries of a batch together may have 1,048,576 bytes.",
         action="Add up the weight of the entries, and begin a new batch before it gets too large.",
     )
@@ -479,7 +516,9 @@ def judge_arrivals(expect: Expect, messages: list[Any], orders: list[dict[str, s
         "all",
         not missing,
         "Every order arrives, as JSON.",
-        seen=f"{number(len(missing), 'order')} of 1,000 did not arrive (or not as JSON with its `id`).",
+        seen=f"{number(len(missing), 'order')} of 1,000 did not arrive (or not as JSON with an `id`)."
+        if missing
+        else "All 1,000 arrived.",
         why="An entry in the list `Failed` is not in the queue. Nobody will pack it unless you send it again.",
         action="Look at `Failed` in each answer, and send those entries again.",
     )
@@ -488,7 +527,7 @@ def judge_arrivals(expect: Expect, messages: list[Any], orders: list[dict[str, s
         "alone",
         not twice,
         "Only the entries that failed are sent again.",
-        seen=f"{number(twice, 'order')} arrived more than once.",
+        seen=f"{number(twice, 'order')} arrived more than once." if twice else "No order arrived twice.",
         why="What is in `Successful` is in the queue already. Sent again, it is packed twice.",
         action="Send again only those entries whose `Id` is in `Failed`.",
     )
@@ -502,7 +541,9 @@ def judge_arrivals(expect: Expect, messages: list[Any], orders: list[dict[str, s
         "typed",
         messages and not wrong,
         "Each message carries `customer` as a String and `total` as a Number.",
-        seen=f"One of {number(len(wrong), 'message')} carries: {told(wrong[0]) if wrong else 'nothing'}.",
+        seen=f"{number(len(wrong), 'message')} of {len(messages):,} did not. One of them carries {told(wrong[0])}."
+        if wrong
+        else f"{number(len(messages), 'message')} looked at.",
         why="A filter or a worker can compare numbers only when they are sent as numbers.",
         action='Give each entry `MessageAttributes`, with `DataType` "String" or "Number" and a `StringValue`.',
     )
@@ -545,7 +586,7 @@ def told(attributes: dict[str, Any]) -> str:
 @exercise(
     "Give poison messages somewhere to go",
     points=10,
-    minutes=25,
+    minutes=20,
     star=True,
     covers=("L250",),
     hints=(
@@ -574,7 +615,7 @@ def dead_letter(
             "third",
             receives == 3,
             "A message that was received three times without success moves on its fourth receive.",
-            seen=f"It was received {receives} times, and then it moved."
+            seen=f"It was received {number(receives, 'time')}, and then it moved."
             if moved
             else f"It was received {number(receives, 'time')} and stands in no dead-letter queue.",
             why="A poison message uses up a worker again and again, and the orders behind it wait.",
@@ -607,17 +648,21 @@ def holds(queue: Any, body: str) -> bool:
 def kept_for(world: World, expect: Expect, orders: Any, sick: str) -> None:
     """Is the message still there when somebody comes back from almost two weeks of holiday?"""
     target, days = orders.dead_letter, 0
+    arrived = holds(target, sick)
     while holds(target, sick) and days < 13:
         world.clock.advance(days=1)
         days += 1
     world.clock.advance(hours=23)
+    kept = holds(target, sick)
     expect(
         "kept",
-        holds(target, sick),
+        kept,
         "The dead-letter queue keeps a message until 14 days after it was sent.",
-        seen=f"On day {days + 1} the message was gone."
-        if holds(target, sick) or days
-        else "The message was gone within a day, or it had never come to a dead-letter queue.",
+        seen="13 days and 23 hours later it was still there."
+        if kept
+        else f"It was gone {number(days, 'day')} later."
+        if arrived
+        else "It had never come to a dead-letter queue.",
         why="People need time to look. The age of a message counts from its first sending, not from its move.",
         action="Set `MessageRetentionPeriod` of the dead-letter queue to the most AWS allows. It is in seconds.",
     )
@@ -638,7 +683,8 @@ def judge_stranger(world: World, expect: Expect, orders: Any) -> None:
         "stranger",
         refused,
         "The queue of another team cannot use this dead-letter queue.",
-        seen="Another team's queue took it as its own dead-letter queue, and AWS allowed it."
+        seen="Another team tried to use it for its own queue. "
+        + ("SQS refused." if refused else "SQS allowed it.")
         if target
         else "`orders` has no dead-letter queue yet.",
         why="Their messages would stand between yours, and a redrive would send them to their queue.",
@@ -651,6 +697,8 @@ def judge_redrive(
 ) -> None:
     """Six orders with a decimal comma and a few healthy ones: the old worker cannot read the former."""
     target = orders.dead_letter
+    if target:
+        target.purge()
     cents = [world.random.randrange(1_00, 900_00) for _ in range(6)]
     sent = [json.dumps({"id": world.word(), "total": f"{c // 100},{c % 100:02d}"}) for c in cents]
     for body in sent:
@@ -661,7 +709,10 @@ def judge_redrive(
         orders.receive(max=10, visibility=5)  # the old worker: it receives, fails, and deletes nothing
         world.clock.advance(seconds=6)
     expect.call(
-        "redriven", redrive, wanted="`redrive` brings every message back to `orders`, and none stays behind."
+        "redriven",
+        redrive,
+        wanted="`redrive` brings every message back to `orders`, and none stays behind.",
+        action="Read what SQS answered, and repair that line. Which ARN is the source of the move?",
     )
     world.clock.advance(minutes=10)
     left = target.messages() if target else []
@@ -678,14 +729,21 @@ def judge_redrive(
         action="Start a message move task with the ARN of the dead-letter queue as its source.",
     )
     for body, amount in [*zip(sent, cents, strict=True), (json.dumps({"id": "x", "total": "12.50"}), 1250)]:
-        total = expect.call("readable", read_total, body, wanted="`read_total` understands 12,50 and 12.50.")
+        total = expect.call(
+            "readable",
+            read_total,
+            body,
+            wanted="`read_total` understands 12,50 and 12.50.",
+            why="A redrive without a repair only fills the dead-letter queue again.",
+            action="Python's `float` knows only the point. Change the text before you make a number of it.",
+        )
         expect(
             "readable",
             near(total, amount / 100),
             "`read_total` understands 12,50 and 12.50.",
-            seen=f"For {body} it returned {total!r}.",
+            seen=f"For `{body}` it returned {total!r}.",
             why="A redrive without a repair only fills the dead-letter queue again.",
-            action="Turn the comma into a point before you make a number of it.",
+            action="Python's `float` knows only the point. Change the text before you make a number of it.",
         )
 
 
@@ -706,7 +764,7 @@ TABLE: Final = "order-status"
 @exercise(
     "Duplicates and disorder are normal",
     points=10,
-    minutes=25,
+    minutes=20,
     covers=("L240", "L242"),
     hints=(
         "The same message must have the same effect, however often it comes. And an old message must have no "
@@ -734,7 +792,14 @@ def newest_wins(world: World, expect: Expect, *, consume: Callable[..., Any]) ->
     world.sandbox.faults.put("sqs.duplicate", share=0.2)
     world.sandbox.faults.put("sqs.disorder", share=0.5)
     for _ in range(60):
-        expect.call("consumed", consume, queue.url, wanted="Every message is consumed, also old ones and copies.")
+        expect.call(
+            "consumed",
+            consume,
+            queue.url,
+            wanted="Every message is consumed, also old ones and copies.",
+            why="An error in one message must not stop the worker for all others.",
+            action="Is this an error that you expect? Then catch exactly this one, and go on.",
+        )
         if not queue.messages():
             break
     world.sandbox.faults.clear()
@@ -769,7 +834,9 @@ def judge_table(
         "consumed",
         not left,
         "Every message is consumed, also old ones and copies.",
-        seen=f"{number(left, 'message')} stayed in the queue, although `consume` was called 60 times.",
+        seen=f"{number(left, 'message')} stayed in the queue, although `consume` was called 60 times."
+        if left
+        else "The queue is empty.",
         why="A message that you ignore and do not delete comes back for ever.",
         action="Delete a message also when it changed nothing.",
     )
@@ -780,16 +847,16 @@ def judge_table(
         for order, update in newest.items()
         if items.get(order, {}).get("status") != update["status"]
     ]
-    shown = stale[0] if stale else ""
+    example = stale[0] if stale else ""
     expect(
         "newest",
         not stale,
         "For each order the newest status stands in the table.",
-        seen=f"{len(stale)} of {len(newest)} orders are wrong. {shown}: the newest is "
-        f"{newest[shown]['status']!r}, the table says {items.get(shown, {}).get('status')!r}."
+        seen=f"{len(stale)} of {len(newest)} orders are wrong. {example}: the newest is "
+        f"{newest[example]['status']!r}, the table says {items.get(example, {}).get('status')!r}."
         if stale
-        else "",
-        why="A customer whose parcel was delivered reads that it is being packed.",
+        else f"{len(newest)} of {len(newest)} orders are right.",
+        why="A customer whose parcel has arrived should not read that it is being packed.",
         action="Write only when the version in the message is higher than the one in the table.",
     )
     wanted = sum(update["total"] for update in newest.values())
@@ -819,7 +886,9 @@ def judge_race(world: World, expect: Expect, consume: Callable[..., Any], table:
         "race",
         not wrote or now == "delivered",
         "Two workers at once do no harm: an older status never replaces a newer one.",
-        seen=f"Your worker read the table. Then another worker wrote 'delivered'. Then yours wrote {now!r} over it.",
+        seen="Your worker wrote with a condition, or it did not read first."
+        if not wrote or now == "delivered"
+        else f"Your worker read the table. Then another worker wrote 'delivered'. Then yours wrote {now!r} over it.",
         why="Between a read and a write there is always time for somebody else.",
         action="Put the comparison into the write, as its condition. DynamoDB then does both in one step.",
     )

@@ -71,8 +71,10 @@ def hide(world: World, expect: Expect) -> None:
 def worker(world: World, expect: Expect, *, work: Callable[[str], Any]) -> None:
     """The worker handles every message once and leaves the queue empty."""
     with world.rehearsal():
-        url = world.client("sqs").create_queue(QueueName=world.word())["QueueUrl"]
-        queue = expect.found("queue", world.queue(url.rpartition("/")[2]), "There is a queue to work on.")
+        name = world.word()
+        world.client("sqs").create_queue(QueueName=name)
+        queue = world.queue(name)
+        assert queue is not None
         sent = [queue.send(world.word()) for _ in range(3)]
         bodies = [message.body for message in queue.messages() if message.id in sent]
         found = expect.call("runs", work, queue.url, wanted="The worker runs to its end.")

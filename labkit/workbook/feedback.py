@@ -1,0 +1,109 @@
+"""Gates 13 and 14: reports read as text, and what learners read after a wrong answer is kept in reviewed files.
+
+The files lie in tests/feedback/KEY/EXERCISE.txt. `labkit prove --update` writes them; reviewers read the difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit.judging import Report
+from labkit.judging.card import clean
+from labkit.workbook.problems import Problem
+from labkit.workbook.proof import Proof, Tried
+
+_SMALL_PRINT = re.compile(r"\n  \([\d.]+ s, random values from seed \d+\)$")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?")
+_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+
+
+def missing_in_text(report: Report) -> str:
+    """What the report says elsewhere but not in its text form, in words; "" where nothing is missing."""
+    text = _squeezed(report.text())
+    for one in report.findings:
+        parts = {"criterion": one.wanted, "status": one.status}
+        if one.status == "FAIL":
+            parts |= {"observation": one.seen, "reason": one.why, "next action": one.action}
+        for name, part in parts.items():
+            if _squeezed(clean(part)) not in text:
+                return f"{name} of {one.id!r}"
+    for name, part in {"title": report.title, "message": report.message, "question": report.question or ""}.items():
+        if _squeezed(clean(part)) not in text:
+            return name
+    return ""
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def folder(proof: Proof) -> Path:
+    """Where the feedback of a lab is kept."""
+    return proof.lab.root / "tests" / "feedback" / proof.lab.key
+
+
+def texts(proof: Proof) -> dict[Path, str]:
+    """The feedback as it is now: one text for each exercise."""
+    return {
+        folder(proof) / f"{exercise.name}.txt": _text(
+            proof, exercise.name, [one for one in proof.calm.of("wrong") if one.exercise == exercise.name]
+        )
+        for exercise in proof.lab.exercises
+    }
+
+
+def differences(proof: Proof) -> Iterator[Problem]:
+    """Where the feedback is not what reviewers have read."""
+    cure = f"Read it; if it is good, run `labkit prove {proof.lab.source.header.number} --update` and commit the file."
+    now = texts(proof)
+    for path, text in now.items():
+        if not path.exists():
+            yield Problem(path, 0, "Nobody has read this feedback yet: the file is missing.", cure)
+        elif (kept := path.read_text(encoding="utf-8")) != text:
+            line, before, after = _first_difference(kept, text)
+            yield Problem(path, line, f"Learners now read {after!r} instead of {before!r}.", cure)
+    for path in sorted(folder(proof).glob("*.txt")):
+        if path not in now:
+            yield Problem(path, 0, "The lab has no such exercise any more.", "Delete the file.")
+
+
+def update(proof: Proof) -> list[Path]:
+    """Write the feedback as it is now; returns the files that changed."""
+    changed = []
+    for path, text in texts(proof).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+            changed.append(path)
+    return changed
+
+
+def _text(proof: Proof, exercise: str, wrongs: list[Tried]) -> str:
+    number, title = proof.lab.number(exercise), proof.lab.checks.exercises[exercise].title
+    head = [
+        f"What learners read after each known wrong answer to {number} {title}.",
+        "Written by `labkit prove --update`. Read it as a learner would; change the check, not this file.",
+    ]
+    parts = ["\n".join(head)]
+    for one in wrongs:
+        said = one.outcome.report.text() if one.outcome.report else one.outcome.broke
+        parts.append(f"---- {one.cell.because} (misses {', '.join(one.cell.finds)})\n\n{_same_each_time(said)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _same_each_time(text: str) -> str:
+    """The text without what differs from run to run although the seed is fixed."""
+    return _ID.sub("<id>", _TIME.sub("<time>", _SMALL_PRINT.sub("", text)))
+
+
+def _first_difference(kept: str, now: str) -> tuple[int, str, str]:
+    """(line from 1, what stands there, what should)."""
+    old, new = kept.splitlines(), now.splitlines()
+    for number in range(max(len(old), len(new))):
+        before = old[number] if number < len(old) else ""
+        after = new[number] if number < len(new) else ""
+        if before != after:
+            return number + 1, before.strip(), after.strip()
+    return 0, "other line ends", "line feeds"

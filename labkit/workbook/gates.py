@@ -1,0 +1,245 @@
+"""The fourteen gates of a lab, each a small function from a proof to what the author must change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from labkit.judging.report import FAULT
+from labkit.workbook import assemble, build, feedback
+from labkit.workbook.order import order_problems
+from labkit.workbook.problems import Problem
+from labkit.workbook.proof import Played, Proof, Tried
+from labkit.workbook.shape import shape_problems
+from labkit.workbook.sockets import socket_problems
+from labkit.workbook.stage import CellBroke
+
+Problems = Iterator[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate: its number in the design, what it asks, and the function that looks."""
+
+    number: int
+    asks: str
+    look: Callable[[Proof], Problems]
+
+
+def shape(proof: Proof) -> Problems:
+    """Gate 1."""
+    yield from shape_problems(proof.lab)
+
+
+def stubs_fail(proof: Proof) -> Problems:
+    """Gate 2."""
+    yield from _broken(proof, proof.calm)
+    for one in proof.calm.of("stub"):
+        if one.outcome.report is None:
+            how = "A learner runs every cell: let the stub run as it is."
+            yield _at(proof, one, f"The stub of {one.exercise!r} breaks. {one.outcome.broke}", how)
+        elif one.outcome.passed:
+            how = "Let the check look at what the exercise asks for, or take the answer out of the stub."
+            yield _at(proof, one, f"The untouched stub of {one.exercise!r} passes.", how)
+        else:
+            yield from _fault(proof, one)
+
+
+def right_answers_pass(proof: Proof) -> Problems:
+    """Gate 3."""
+    yield from _broken(proof, proof.calm)
+    for one in proof.calm.of("solution", "right"):
+        if not one.outcome.passed:
+            how = "Repair the answer, or let the check judge what it does and not how."
+            yield _at(proof, one, f"{_named(one)} does not pass: {one.outcome}.", how)
+    refused = {id(one.cell) for one in proof.calm.of("solution", "right") if not one.outcome.passed}
+    yield from _broken(proof, proof.messy)
+    for one in proof.messy.of("solution", "right"):
+        if not one.outcome.passed and id(one.cell) not in refused:
+            what = f"{_named(one)} passes alone, but not among other people's things: {one.outcome}."
+            how = "Let the check find what it made itself, by a fresh name or message id, and count nothing else."
+            yield proof.lab.in_checks(one.exercise, what, how)
+
+
+def wrong_answers_fail(proof: Proof) -> Problems:
+    """Gate 4."""
+    yield from _broken(proof, proof.calm)
+    for one in proof.calm.of("wrong"):
+        if one.outcome.report is None:
+            how = 'Let it run to its end. A function that breaks when it is called is wrong with `finds="..."`.'
+            yield _at(proof, one, f"{_named(one)} breaks before it is checked. {one.outcome.broke}", how)
+        elif one.outcome.report.status == FAULT:
+            yield from _fault(proof, one)
+        elif set(one.outcome.missed) != set(one.cell.finds):
+            missed = ",".join(one.outcome.missed)
+            what = f"{_named(one)} should miss {', '.join(one.cell.finds)}. It misses {missed or 'nothing'}."
+            how = f'Write `finds="{missed}"` if that is meant, or repair the check.' if missed else "Sharpen the check."
+            yield _at(proof, one, what, how)
+
+
+def every_criterion_is_missed(proof: Proof) -> Problems:
+    """Gate 5. A stub does nothing and so misses almost everything: it proves prerequisites only."""
+    yield from _broken(proof, proof.calm)
+    for exercise in proof.lab.exercises:
+        by_stub, by_wrong = (_missed(proof, exercise.name, kind) for kind in ("stub", "wrong"))
+        for criterion in exercise.criteria:
+            if criterion.id in by_wrong or (criterion.prerequisite and criterion.id in by_stub):
+                continue
+            what = f"No wrong answer to {exercise.name!r} misses the criterion {criterion.id!r}."
+            how = f'Add `# %% wrong because="..." finds="{criterion.id}"` to lab.py, or drop the criterion.'
+            how += _suggested(proof, criterion.id, exercise.name)
+            yield Problem(proof.lab.checks.path, criterion.line, what, how)
+
+
+def _missed(proof: Proof, exercise: str, kind: str) -> set[str]:
+    return {id for one in proof.calm.of(kind) if one.exercise == exercise for id in one.outcome.missed}
+
+
+def bent_solutions_fail(proof: Proof) -> Problems:
+    """Gate 6."""
+    for exercise in proof.lab.exercises:
+        yield from bent_solutions_of(proof, exercise.name)
+
+
+def bent_solutions_of(proof: Proof, exercise: str) -> Problems:
+    """Gate 6 for one exercise."""
+    solution = next(one.solution for one in proof.lab.source.exercises() if one.name == exercise)
+    try:
+        tried = proof.bent(exercise)
+    except CellBroke as broke:
+        yield proof.lab.source.problem(broke.line, f"The lab does not come to {exercise!r}. {broke.what}", "Repair it.")
+        return
+    excused = proof.excused(exercise)
+    used: set[int] = set()
+    for bend, outcome in tried:
+        if not outcome.passed:
+            continue
+        reasons_here = set(bend.lines) & excused.keys()
+        used |= reasons_here
+        if not reasons_here:
+            how = "Sharpen the check; where the bent answer is right, end the line with `# survives: reason`."
+            line = solution.body + bend.line - 1
+            yield proof.lab.source.problem(line, f"A bent solution of {exercise!r} passes: {bend.what}.", how)
+    for line, reason in excused.items():
+        where = solution.body + line - 1
+        if not reason:
+            yield proof.lab.source.problem(where, "This `# survives:` gives no reason.", "Say why it is right.")
+        elif line not in used:
+            yield proof.lab.source.problem(where, "Nothing bent survives here.", "Delete the `# survives:` comment.")
+
+
+def notebooks_run(proof: Proof) -> Problems:
+    """Gate 7."""
+    from labkit.workbook import notebooks  # here, because a kernel's machinery takes long to load
+
+    lab = proof.lab
+    where = build.places(lab.source.path, lab.root)
+    missing = [path for path in (where.learner, where.solved) if not path.exists()]
+    for path in missing:
+        yield Problem(path, 0, "This notebook is missing.", f"Run `labkit build {lab.source.header.number}`.")
+    if missing:
+        return
+    for verdict in notebooks.run([where.learner, where.solved], lab.root / "build" / "notebooks", jobs=1):
+        lines = assemble.lines(lab, verdict.edition)
+        for fault in verdict.faults:
+            line = lines[fault.cell] if fault.cell is not None and fault.cell < len(lines) else 0
+            how = f"Repair it. The notebook that shows it is kept: {verdict.kept}."
+            yield lab.source.problem(line, f"In the {verdict.edition} notebook: {fault.what}", how)
+
+
+def checks_leave_no_trace(proof: Proof) -> Problems:
+    """Gate 8."""
+    yield from _broken(proof, proof.calm)
+    for one in (*proof.calm.tried, *proof.messy.tried):
+        if one.outcome.touched:
+            what = f"The check of {one.exercise!r} leaves something behind ({one.kind} answer): {one.outcome.touched}."
+            how = "Change the account only through `world`, and the clock only through `world.clock`."
+            yield proof.lab.in_checks(one.exercise, what, how)
+
+
+def reset_empties(proof: Proof) -> Problems:
+    """Gate 9."""
+    if proof.calm.left:
+        what = f"After `lab.reset()` the account still holds: {proof.calm.left}."
+        yield proof.lab.source.problem(0, what, "This is labkit's own fault: mend `Sandbox.reset`.")
+
+
+def any_order(proof: Proof) -> Problems:
+    """Gate 10."""
+    yield from order_problems(proof.lab)
+
+
+def generated_is_current(proof: Proof) -> Problems:
+    """Gate 11."""
+    yield from build.stale(proof.lab)
+
+
+def stays_on_this_machine(proof: Proof) -> Problems:
+    """Gate 12."""
+    yield from socket_problems(proof.lab)
+
+
+def reports_read_as_text(proof: Proof) -> Problems:
+    """Gate 13."""
+    for one, report in proof.calm.reports:
+        missing = feedback.missing_in_text(report)
+        if missing:
+            what = f"The report of the {one.kind} answer to {one.exercise!r} has no {missing} in its text form."
+            yield _at(proof, one, what, "This is labkit's own fault: mend labkit/judging/render.py.")
+
+
+def feedback_is_frozen(proof: Proof) -> Problems:
+    """Gate 14."""
+    yield from feedback.differences(proof)
+
+
+GATES: tuple[Gate, ...] = (
+    Gate(1, "the lab has everything a lab has", shape),
+    Gate(2, "no untouched stub passes", stubs_fail),
+    Gate(3, "every right answer passes, also in a messy account", right_answers_pass),
+    Gate(4, "every wrong answer misses what it names", wrong_answers_fail),
+    Gate(5, "every criterion is missed by some wrong answer", every_criterion_is_missed),
+    Gate(6, "no bent solution passes without a reason", bent_solutions_fail),
+    Gate(7, "both notebooks run under papermill", notebooks_run),
+    Gate(8, "a check leaves no trace", checks_leave_no_trace),
+    Gate(9, "reset leaves an empty account", reset_empties),
+    Gate(10, "the lab runs after any other, and from any exercise", any_order),
+    Gate(11, "generated files are what the source gives", generated_is_current),
+    Gate(12, "no socket but loopback is opened", stays_on_this_machine),
+    Gate(13, "reports are complete as text", reports_read_as_text),
+    Gate(14, "the feedback is the one reviewers have read", feedback_is_frozen),
+)
+
+
+def _named(one: Tried) -> str:
+    if one.kind == "solution":
+        return f"The solution of {one.exercise!r}"
+    return f"The {one.kind} answer to {one.exercise!r} ({one.cell.because})"
+
+
+def _at(proof: Proof, one: Tried, what: str, how: str) -> Problem:
+    return proof.lab.source.problem(one.outcome.line or one.cell.line, what, how)
+
+
+def _broken(proof: Proof, played: Played) -> Problems:
+    """A cell between the exercises that does not run: nothing after it was tried."""
+    if played.broke is not None:
+        what = f"The solved lab does not run to its end. {played.broke.what}"
+        yield proof.lab.source.problem(played.broke.line, what, "Repair the cell; nothing below it was tried.")
+
+
+def _fault(proof: Proof, one: Tried) -> Problems:
+    if one.outcome.report is not None and one.outcome.report.status == FAULT:
+        what = f"The check of {one.exercise!r} itself breaks on the {one.kind} answer: {one.outcome.report.message}"
+        yield proof.lab.in_checks(one.exercise, what, "Let the check cope with any state of the account.")
+
+
+def _suggested(proof: Proof, criterion: str, exercise: str) -> str:
+    """A bent solution that misses a criterion is a ready-made wrong answer."""
+    try:
+        for bend, outcome in proof.bent(exercise):
+            if outcome.missed == (criterion,):
+                return f" This one would do: in the solution, {bend.what}."
+    except CellBroke:
+        pass
+    return ""

@@ -1,0 +1,83 @@
+"""Fills an account with what belongs to somebody else, and puts a learner's own messages in flight.
+
+A check that counts all queues, looks at the newest message or expects an empty account is right in a test and wrong
+for a learner. So the right answers are tried in an account like this, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from labkit.sandbox import Sandbox
+
+REGIONS = ("eu-west-1", "us-east-1")
+QUEUES = 30
+TABLES = 3
+OWNER = {"owner": "somebody-else", "project": "quarry"}
+NAME = "somebody-elses"
+
+
+def fill(sandbox: Sandbox, services: Iterable[str]) -> None:
+    """Put somebody else's things of these services into two Regions. The trace does not tell of it."""
+    events = sandbox.trace.swap()
+    for service in services:
+        for region in REGIONS:
+            if service in _FILLERS:
+                _FILLERS[service](sandbox.client(service, region))
+    sandbox.trace.swap(events)
+
+
+def put_in_flight(sandbox: Sandbox) -> None:
+    """A message of the learner's own, received and not yet deleted, in each of her queues where none waits.
+
+    A queue with waiting messages is left alone: receiving would change what the exercise may be about.
+    """
+    events = sandbox.trace.swap()
+    sqs = sandbox.client("sqs")
+    for url in sqs.list_queues().get("QueueUrls", []):
+        if NAME in url or url.endswith(".fifo") or _waiting(sqs, url):
+            continue
+        sqs.send_message(QueueUrl=url, MessageBody="my own message", DelaySeconds=0)
+        sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)
+    sandbox.trace.swap(events)
+
+
+def _waiting(sqs: Any, url: str) -> bool:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return any(int(count) for count in counts.values())
+
+
+def _queues(sqs: Any) -> None:
+    dead = sqs.create_queue(QueueName=f"{NAME}-dead-letters", tags=OWNER)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})}
+    for number in range(QUEUES - 2):
+        url = sqs.create_queue(
+            QueueName=f"{NAME}-orders-{number:02}", Attributes=redrive if number % 2 else {}, tags=OWNER
+        )["QueueUrl"]
+        for message in range(3):
+            sqs.send_message(QueueUrl=url, MessageBody=f"order {number}-{message}")
+        sqs.receive_message(QueueUrl=url)
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    url = sqs.create_queue(QueueName=f"{NAME}-ledger.fifo", Attributes=fifo, tags=OWNER)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="entry 1", MessageGroupId="a")
+
+
+def _tables(dynamodb: Any) -> None:
+    for number in range(TABLES):
+        dynamodb.create_table(
+            TableName=f"{NAME}-orders-{number}",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            Tags=[{"Key": key, "Value": value} for key, value in OWNER.items()],
+        )
+        for item in range(3):
+            dynamodb.put_item(TableName=f"{NAME}-orders-{number}", Item={"id": {"S": f"order-{item}"}})
+
+
+# What somebody else has of each service. A service without a filler is left as it is.
+_FILLERS: dict[str, Callable[[Any], None]] = {"sqs": _queues, "dynamodb": _tables}

@@ -1,0 +1,1147 @@
+# ---
+# jupyter:
+#   labkit:
+#     number: "16"
+#     title: SQS standard queues
+#     week: 9
+#     minutes: 100
+#     services: [sqs, dynamodb]
+#     covers: [L239-L242, L250-L254, L260-L264, L268-L271]
+#     verified: 2026-11-23
+#     objectives:
+#       - Say where an order is at each moment of its life in a queue.
+#       - Keep slow work safe, poll cheaply, and send in batches.
+#       - Put failed messages aside, bring them back, and accept that some come twice.
+# ---
+
+# %% [markdown]
+# # SQS standard queues
+#
+# After this lab you can:
+#
+# - say where an order is at each moment of its life in a queue;
+# - keep slow work safe, poll cheaply, and send in batches;
+# - put failed messages aside, bring them back, and accept that some come twice.
+#
+# **The story.** Orchard Market sells tea, lamps and a thousand other things. The shop takes an order in a
+# moment. To pack it takes minutes. So the shop writes each order into a *queue*, and workers pack when they are free.
+# Plan 100 minutes. There is a save point after 16.3.
+
+# %% setup
+import json
+
+import boto3
+
+sqs = boto3.client("sqs")
+
+# %% [markdown]
+# ## The life of a message
+#
+# ![A producer sends a message (1), and it waits. A worker receives it (2), and it is in flight: hidden from the
+# others. If the worker deletes it (3), it is gone. If the visibility timeout ends first (4), it waits again. After too
+# many receives it moves to the dead-letter queue (5). A redrive brings it back (6).](life-cycle.svg)
+
+# %% [markdown]
+# ## Predict
+#
+# Think first, then run the cell with your answer.
+
+# %% predict question="after_a_minute"
+
+# %% [markdown]
+# ## What a queue does
+#
+# A **queue** keeps messages between those who send (*producers*) and those who work (*consumers*). Neither has to wait
+# for the other.
+#
+# To **receive** a message does not remove it. SQS lends it to you and hides it from everybody else for the
+# **visibility timeout**. During that time the message is **in flight**. You get a **receipt handle** with it. When the
+# work is done, you **delete** the message with that handle. If you do not, the message comes back when the timeout
+# ends.
+#
+# That is the whole trick. A worker that crashes does not lose the order, because it never deleted it.
+
+# %% fact id="F57"
+
+# %% [markdown]
+# ## Worked example: one order
+#
+# Run the next three cells and read what they print.
+
+# %%
+orders = sqs.create_queue(QueueName="orders")["QueueUrl"]
+sqs.send_message(QueueUrl=orders, MessageBody="two lamps for Amara")
+
+
+def look(queue_url):
+    """Receive one message and say what came."""
+    answer = sqs.receive_message(QueueUrl=queue_url, MessageSystemAttributeNames=["ApproximateReceiveCount"])
+    messages = answer.get("Messages", [])
+    for message in messages:
+        print(message["Body"], "- receive number", message["Attributes"]["ApproximateReceiveCount"])
+    if not messages:
+        print("nothing to receive now")
+    return messages
+
+
+print("First worker:")
+look(orders)
+print("Second worker, at once:")
+look(orders)
+
+# %% [markdown]
+# The second worker finds nothing: the message is in flight. Now let 31 seconds pass. You do not have to wait for them.
+
+# %%
+lab.clock.advance(seconds=31)
+print("Second worker, 31 seconds later:")
+borrowed = look(orders)
+
+# %%
+for message in borrowed:
+    sqs.delete_message(QueueUrl=orders, ReceiptHandle=message["ReceiptHandle"])
+lab.clock.advance(hours=1)
+print("An hour after it was deleted:")
+borrowed = look(orders)
+
+# %% fact id="F88"
+
+# %% [markdown]
+# ## 16.1 · Send, receive, delete, and forget once
+#
+# *Story.* The packing table gets its first worker. A colleague, `pack`, does the packing. `pack(order)` returns True
+# when the parcel is ready. It returns False when somebody called the colleague away.
+#
+# *Task.* Fill the four blanks.
+#
+# - `place` puts an order into the queue.
+# - `work` receives one message and hands its text to `pack`. If `pack` says True, it deletes the message. If `pack` says
+#   False, it leaves the message alone: somebody else packs it later.
+
+# %% stub exercise="life_cycle"
+def place(queue_url, order):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="blank 1: what does the customer want?")
+
+
+def work(queue_url, pack):
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    for message in answer.get("blank 2: where are the messages?", []):
+        if pack(message.get("blank 3: where is the text?")):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message.get("blank 4: what do I have to show?"))
+
+
+# %% solution
+def place(queue_url, order):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=order)
+
+
+def work(queue_url, pack):
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    for message in answer.get("Messages", []):
+        if pack(message["Body"]):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% right because="boto3 resources, ten messages at a time"
+def place(queue_url, order):
+    boto3.resource("sqs").Queue(queue_url).send_message(MessageBody=order)
+
+
+def work(queue_url, pack):
+    for message in boto3.resource("sqs").Queue(queue_url).receive_messages(MaxNumberOfMessages=10):
+        if pack(message.body):
+            message.delete()
+
+
+# %% right because="batches, and a wait for the first message"
+def place(queue_url, order):
+    sqs.send_message_batch(QueueUrl=queue_url, Entries=[{"Id": "only", "MessageBody": order}])
+
+
+def work(queue_url, pack):
+    messages = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=5).get("Messages") or []
+    ready = [message for message in messages if pack(message["Body"])]
+    if ready:
+        entries = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(ready)]
+        sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
+
+
+# %% wrong because="Did you delete the message before it was packed?" finds="forgotten"
+def place(queue_url, order):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=order)
+
+
+def work(queue_url, pack):
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    for message in answer.get("Messages", []):
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        pack(message["Body"])
+
+
+# %% wrong because="Did you receive and pack, and never delete?" finds="deleted"
+def place(queue_url, order):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=order)
+
+
+def work(queue_url, pack):
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    for message in answer.get("Messages", []):
+        pack(message["Body"])
+
+
+# %% wrong because="Is that the message id where the receipt handle belongs?" finds="packed"
+def place(queue_url, order):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=order)
+
+
+def work(queue_url, pack):
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    for message in answer.get("Messages", []):
+        if pack(message["Body"]):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["MessageId"])
+
+
+# %% wrong because="What does the answer look like when nothing has come?" finds="empty"
+def place(queue_url, order):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=order)
+
+
+def work(queue_url, pack):
+    message = sqs.receive_message(QueueUrl=queue_url)["Messages"][0]
+    if pack(message["Body"]):
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Does the text in the queue differ from what the customer said?" finds="sent"
+def place(queue_url, order):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=f"new order: {order}")
+
+
+def work(queue_url, pack):
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    for message in answer.get("Messages", []):
+        if pack(message["Body"]):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% check
+lab.check("life_cycle", place=place, work=work)
+
+# %% [markdown]
+# ## Work that takes longer than the timeout
+#
+# The default visibility timeout is 30 seconds. Some work takes longer. You cannot simply ask for a very long
+# timeout: if the worker stops, the message stays hidden until that long time is over.
+#
+# ![Three ways to hold a message for a 95-second job. One timeout of 30 seconds: after second 30 a second worker gets the
+# same message. One timeout of 12 hours: after a crash at second 50 it stays hidden for hours. A heartbeat every 20
+# seconds: hidden while the worker lives, and back 30 seconds after the last heartbeat.](heartbeat.svg)
+#
+# A **heartbeat** is the way out: many short promises, one after another.
+
+# %% fact id="F62"
+
+# %% [markdown]
+# ## 16.2 · A 95-second job on a 30-second queue
+#
+# *Story.* Customers order photo calendars. To print one takes 95 seconds. Now and then the paper jams, and the program of the
+# worker stops.
+#
+# *Task.* The function below prints the calendar, but a second worker prints it, too. Change it.
+#
+# - While the worker lives, nobody else may receive its message.
+# - When the worker stops half-way, another worker must have the message within 40 seconds.
+#
+# `message` is what `receive_message` gave. `job.step()` prints for five seconds of lab time and returns True while there is
+# more to print. A jam raises an error out of `job.step()`. Time passes only inside `job.step()`, so call SQS between two
+# steps. (On AWS, you can also use a background thread. Here it would never see time pass.)
+
+# %% stub exercise="heartbeat"
+def print_calendar(queue_url, message, job):
+    while job.step():
+        pass  # five seconds of printing are over, and there is more to print
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% solution
+def print_calendar(queue_url, message, job):
+    handle = message["ReceiptHandle"]
+    while job.step():
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=30)  # survives: half of it still outlasts a step
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+
+
+# %% right because="a resource, and a heartbeat every 20 seconds only"
+def print_calendar(queue_url, message, job):
+    mine = boto3.resource("sqs").Message(queue_url, message["ReceiptHandle"])
+    steps = 1
+    while job.step():
+        if steps % 4 == 0:
+            mine.change_visibility(VisibilityTimeout=35)
+        steps += 1
+    mine.delete()
+
+
+# %% right because="a worker that is about to stop gives the message back at once"
+def print_calendar(queue_url, message, job):
+    def hold(seconds):
+        sqs.change_message_visibility(
+            QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=seconds
+        )
+
+    try:
+        hold(20)
+        while job.step():
+            hold(20)
+    except Exception:
+        hold(0)
+        raise
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Nearly twelve hours, to be safe?" finds="takeover"
+def print_calendar(queue_url, message, job):
+    handle = message["ReceiptHandle"]
+    sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=43_000)
+    while job.step():
+        pass
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+
+
+# %% wrong because="One long timeout for the whole job, and the worker stopped in the first minute?" finds="takeover"
+def print_calendar(queue_url, message, job):
+    handle = message["ReceiptHandle"]
+    sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=120)
+    while job.step():
+        pass
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+
+
+# %% wrong because="Did you delete the message before the work was done?" finds="safe,takeover"
+def print_calendar(queue_url, message, job):
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    while job.step():
+        pass
+
+
+# %% wrong because="Does `finally` also delete when the paper jams?" finds="safe,takeover"
+def print_calendar(queue_url, message, job):
+    handle = message["ReceiptHandle"]
+    try:
+        while job.step():
+            sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=30)
+    finally:
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+
+
+# %% wrong because="Does nobody renew the timeout?" finds="alone"
+def print_calendar(queue_url, message, job):
+    while job.step():
+        print(".", end="")
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Does each promise end just when the next one is made?" finds="alone"
+def print_calendar(queue_url, message, job):
+    handle = message["ReceiptHandle"]
+    while job.step():
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=5)
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+
+
+# %% wrong because="Who deletes the message when the calendar is ready?" finds="deleted"
+def print_calendar(queue_url, message, job):
+    handle = message["ReceiptHandle"]
+    while job.step():
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=30)
+
+
+# %% wrong because="Is one step missing at the end?" finds="finished"
+def print_calendar(queue_url, message, job):
+    handle = message["ReceiptHandle"]
+    for step in range(95 // 5 - 1):
+        job.step()
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=30)
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+
+
+# %% check
+lab.check("heartbeat", work=print_calendar)
+
+# %% [markdown]
+# ## Polling without noise
+#
+# SQS does not call your worker. The worker asks, again and again: it **polls**.
+
+# %% predict question="idle_calls"
+
+# %% fact id="F86"
+
+# %%
+night_orders = sqs.create_queue(QueueName="night-orders")["QueueUrl"]
+
+# %% [markdown]
+# ## 16.3 · Cut an idle worker's calls
+#
+# *Story.* At night few people order. The worker at `night-orders` polls all the time, and the shop pays for each call.
+#
+# *Task.* The worker calls `poll` in a loop, and needs a tenth of a second between two calls. Make the number of its calls fall below 180 in an hour
+# without orders. A new order must still be in its hands within one second. You may change the function, the
+# queue `night-orders`, or both.
+
+# %% stub exercise="idle_worker"
+def poll(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    return answer.get("Messages", [])
+
+
+# %% solution
+def poll(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20)
+    return answer.get("Messages", [])
+
+
+# %% right because="the queue waits, so no worker has to ask for it"
+sqs.set_queue_attributes(QueueUrl=night_orders, Attributes={"ReceiveMessageWaitTimeSeconds": "20"})
+
+
+def poll(queue_url):
+    return sqs.receive_message(QueueUrl=queue_url).get("Messages", [])
+
+
+# %% right because="a boto3 resource"
+def poll(queue_url):
+    queue = boto3.resource("sqs").Queue(queue_url)
+    return queue.receive_messages(WaitTimeSeconds=20, MaxNumberOfMessages=10)
+
+
+# %% wrong because="Does the worker sleep, where the call should wait?" finds="latency"
+import time
+
+
+def poll(queue_url):
+    time.sleep(20)
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    return answer.get("Messages", [])
+
+
+# %% wrong because="Does the call still return at once when the queue is empty?" finds="calls"
+def poll(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    return answer.get("Messages", [])
+
+
+# %% wrong because="Is each wait too short?" finds="calls"
+def poll(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=10)
+    return answer.get("Messages", [])
+
+
+# %% wrong because="Does `poll` give the messages back to the worker?" finds="delivered"
+def poll(queue_url):
+    sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20)
+
+
+# %% wrong because="Did you replace `night-orders` by a queue with another name?" finds="exists"
+sqs.delete_queue(QueueUrl=night_orders)
+night_orders = sqs.create_queue(QueueName="night", Attributes={"ReceiveMessageWaitTimeSeconds": "20"})["QueueUrl"]
+
+
+def poll(queue_url):
+    return sqs.receive_message(QueueUrl=queue_url).get("Messages", [])
+
+
+# %% check
+lab.check("idle_worker", poll=poll)
+
+# %% [markdown]
+# ## Save point
+#
+# You are half-way. Your progress is saved already. The next cell also keeps a copy of the account in this session. Take a
+# break.
+
+# %%
+lab.snapshot("half-time")
+
+# %% [markdown]
+# ## Ten messages in one call
+#
+# A **batch** is one call with up to ten messages, the *entries*. Each entry has an `Id` of your choice, so that the
+# answer can say what became of it. A **message attribute** is a small labelled value beside the body. It has a type:
+# String, Number or Binary.
+
+# %% fact id="F84"
+
+# %% fact id="F85"
+
+# %% [markdown]
+# ## Worked example: a batch that fails in part
+#
+# `lab.faults` breaks things on purpose. Here it makes about half of all entries fail, as a server in trouble would.
+
+# %%
+def entry(name, order):
+    """One entry of a batch: the order as JSON, and two typed attributes."""
+    return {
+        "Id": name,
+        "MessageBody": json.dumps(order),
+        "MessageAttributes": {
+            "customer": {"DataType": "String", "StringValue": order["customer"]},
+            "total": {"DataType": "Number", "StringValue": order["total"]},
+        },
+    }
+
+
+def weight(one):
+    """The bytes SQS counts for an entry: its body, and the name, type and value of each attribute."""
+    attributes = one["MessageAttributes"].items()
+    parts = [text for name, value in attributes for text in (name, value["DataType"], value["StringValue"])]
+    return sum(len(text.encode()) for text in [one["MessageBody"], *parts])
+
+
+three = [
+    {"id": f"demo-{n}", "customer": name, "total": "12.50", "note": ""} for n, name in enumerate(["Bao", "Elif", "Kofi"])
+]
+lab.faults.put("sqs.batch_entry_fails", share=0.5)
+answer = sqs.send_message_batch(QueueUrl=orders, Entries=[entry(str(n), order) for n, order in enumerate(three)])
+lab.faults.clear("sqs.batch_entry_fails")
+
+print("HTTP status:", answer["ResponseMetadata"]["HTTPStatusCode"])
+print("in the queue:", [one["Id"] for one in answer.get("Successful", [])])
+print("not in the queue:", [one["Id"] for one in answer.get("Failed", [])])
+print("one entry weighs", weight(entry("0", three[0])), "bytes")
+
+# %% [markdown]
+# ## 16.4 · A thousand orders in a hundred calls
+#
+# *Story.* Once a week a big customer sends 1,000 orders at once.
+#
+# *Task.* Write `send_all(queue_url, orders)`. Each order is a dict with `id`, `customer`, `total` and `note`, like those
+# above. `entry` and `weight` are yours to use.
+#
+# - Every order arrives as JSON, with the attributes `customer` (String) and `total` (Number).
+# - About 3 % of the entries fail. Send those again, and only those.
+# - Make at most 110 calls, resends included. So resend what failed in full batches, too.
+# - Some orders have very long notes. A batch must stay below 1 MiB (1,048,576 bytes).
+
+# %% stub exercise="send_in_batches"
+def send_all(queue_url, orders):
+    for order in orders[:3]:  # three of them, one call each: too few orders, and too many calls
+        sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(order))
+
+
+# %% solution
+def send_all(queue_url, orders):
+    waiting = [entry(order["id"], order) for order in orders]
+    while waiting:
+        batch, size = [], 0  # survives: one byte does not matter
+        for one in waiting[:10]:
+            size += weight(one)
+            if size < 1_000_000:  # survives: lighter batches are fine, too
+                batch.append(one)
+        waiting = waiting[len(batch) :]
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=batch)
+        failed = [one["Id"] for one in answer.get("Failed", [])]
+        waiting += [one for one in batch if one["Id"] in failed]
+
+
+# %% right because="the batches are cut first, and sent in rounds"
+def cut(entries):
+    batches, size = [[]], 0
+    for one in entries:
+        if len(batches[-1]) == 10 or size + weight(one) > 1_048_576:
+            batches.append([])
+            size = 0
+        batches[-1].append(one)
+        size += weight(one)
+    return batches
+
+
+def send_all(queue_url, orders):
+    entries = {order["id"]: entry(order["id"], order) for order in orders}
+    while entries:
+        failed = set()
+        for batch in cut(entries.values()):
+            answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=batch)
+            failed |= {one["Id"] for one in answer.get("Failed", [])}
+        entries = {name: one for name, one in entries.items() if name in failed}
+
+
+# %% wrong because="What becomes of the entries in `Failed`?" finds="all"
+def send_all(queue_url, orders):
+    entries = [entry(str(n), order) for n, order in enumerate(orders)]
+    while entries:
+        batch, size = [], 0
+        while entries and len(batch) < 10 and size + weight(entries[0]) < 1_000_000:
+            size += weight(entries[0])
+            batch.append(entries.pop(0))
+        sqs.send_message_batch(QueueUrl=queue_url, Entries=batch)
+
+
+# %% wrong because="Do you send the whole batch again when one entry failed?" finds="alone,calls"
+def send_all(queue_url, orders):
+    entries = [entry(str(n), order) for n, order in enumerate(orders)]
+    while entries:
+        batch, size = [], 0
+        while entries and len(batch) < 10 and size + weight(entries[0]) < 1_000_000:
+            size += weight(entries[0])
+            batch.append(entries.pop(0))
+        while sqs.send_message_batch(QueueUrl=queue_url, Entries=batch).get("Failed"):
+            pass
+
+
+# %% wrong because="Does each failed entry get a call of its own?" finds="calls"
+def send_all(queue_url, orders):
+    entries = [entry(str(n), order) for n, order in enumerate(orders)]
+    while entries:
+        batch, size = [], 0
+        while entries and len(batch) < 10 and size + weight(entries[0]) < 1_000_000:
+            size += weight(entries[0])
+            batch.append(entries.pop(0))
+        while batch:
+            answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=batch)
+            names = {one["Id"] for one in answer.get("Failed", [])}
+            batch = [one for one in batch if one["Id"] in names]
+
+
+# %% wrong because="Did you count the entries, and forget their weight?" finds="size"
+def send_all(queue_url, orders):
+    waiting = list(orders)
+    while waiting:
+        batch, waiting = waiting[:10], waiting[10:]
+        entries = [entry(str(n), order) for n, order in enumerate(batch)]
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+        waiting += [batch[int(one["Id"])] for one in answer.get("Failed", [])]
+
+
+# %% wrong because="Is the total sent as a text?" finds="typed"
+def as_text(order):
+    one = entry(order["id"], order)
+    one["MessageAttributes"]["total"]["DataType"] = "String"
+    return one
+
+
+def send_all(queue_url, orders):
+    waiting = [as_text(order) for order in orders]
+    while waiting:
+        batch, size = [], 0
+        for one in waiting[:10]:
+            size += weight(one)
+            if size < 1_000_000:
+                batch.append(one)
+        waiting = waiting[len(batch) :]
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=batch)
+        failed = [one["Id"] for one in answer.get("Failed", [])]
+        waiting += [one for one in batch if one["Id"] in failed]
+
+
+# %% check
+lab.check("send_in_batches", send_all=send_all)
+
+# %% [markdown]
+# ## Messages that nobody can process
+#
+# A message that makes every worker fail is called a **poison message**. It comes back, fails, comes back. A
+# **dead-letter queue** takes such messages out of the way, so that a person can look at them. It is an ordinary queue.
+# The *source* queue says when a message moves there. A **redrive** sends the messages back, when the worker has been
+# repaired.
+
+# %% fact id="F60"
+
+# %% fact id="F87"
+
+# %% [markdown]
+# ## Worked example: a poison message
+#
+# A customer in Lisbon typed the total with a comma. Watch the worker fail. Watch the message come back.
+
+# %%
+sqs.send_message(QueueUrl=orders, MessageBody=json.dumps({"id": "lisbon-1", "total": "12,50"}))
+
+for attempt in range(1, 4):
+    for message in sqs.receive_message(QueueUrl=orders, MaxNumberOfMessages=10).get("Messages", []):
+        try:
+            print(f"round {attempt}: total", float(json.loads(message["Body"])["total"]))
+        except ValueError as error:
+            print(f"round {attempt}: the worker fails: {error}")
+        else:
+            sqs.delete_message(QueueUrl=orders, ReceiptHandle=message["ReceiptHandle"])
+    lab.clock.advance(seconds=31)
+
+# %% [markdown]
+# ## 16.5 · Give poison messages somewhere to go
+#
+# *Story.* It is Friday. More orders with a comma come in. Nobody can look before Monday, and one colleague is away for almost two weeks.
+#
+# *Task.*
+#
+# 1. Make a dead-letter queue for `orders`. Its name is up to you. A message that was received three times without success
+#    must move there on its fourth receive.
+# 2. Nothing may be lost there until 14 days after it was sent.
+# 3. The queues of other teams must not be able to use your dead-letter queue.
+# 4. Repair `read_total`: it must understand `12,50` and `12.50`.
+# 5. Write `redrive()`. It sends everything in the dead-letter queue back to `orders`.
+#
+# The queue URL of `orders` is in the variable `orders`. Attributes that hold a policy are JSON *texts*: use
+# `json.dumps`.
+
+# %% stub exercise="dead_letter"
+# 1, 2, 3: the queues
+
+
+def read_total(body):
+    return float(json.loads(body)["total"])
+
+
+def redrive():
+    pass
+
+
+# %% solution
+def arn_of(queue_url):
+    return sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+dead = sqs.create_queue(QueueName="orders-dlq")["QueueUrl"]  # survives: any name will do
+friends = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn_of(orders)]})
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "1209600", "RedriveAllowPolicy": friends})
+policy = json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 3})
+sqs.set_queue_attributes(QueueUrl=orders, Attributes={"RedrivePolicy": policy})
+
+
+def read_total(body):
+    return float(json.loads(body)["total"].replace(",", "."))
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=arn_of(dead))
+
+
+# %% right because="boto3 resources, another name, and a redrive by hand"
+from decimal import Decimal
+
+service = boto3.resource("sqs")
+source = service.Queue(orders)
+shelf = service.create_queue(
+    QueueName="not-readable",
+    Attributes={
+        "MessageRetentionPeriod": str(14 * 24 * 60 * 60),
+        "RedriveAllowPolicy": json.dumps(
+            {"redrivePermission": "byQueue", "sourceQueueArns": [source.attributes["QueueArn"]]}
+        ),
+    },
+)
+source.set_attributes(
+    Attributes={
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": shelf.attributes["QueueArn"], "maxReceiveCount": "3"})
+    }
+)
+
+
+def read_total(body):
+    whole, _, rest = json.loads(body)["total"].replace(".", ",").partition(",")
+    return Decimal(f"{whole}.{rest or 0}")
+
+
+def redrive():
+    while messages := shelf.receive_messages(MaxNumberOfMessages=10, WaitTimeSeconds=1):
+        for message in messages:
+            source.send_message(MessageBody=message.body)
+            message.delete()
+
+
+# %% right because="`orders` is made anew with all its settings"
+sqs.delete_queue(QueueUrl=orders)
+lab.clock.advance(seconds=61)
+shelf_url = sqs.create_queue(QueueName="orders-shelf", Attributes={"MessageRetentionPeriod": "1209600"})["QueueUrl"]
+shelf_arn = sqs.get_queue_attributes(QueueUrl=shelf_url, AttributeNames=["All"])["Attributes"]["QueueArn"]
+orders = sqs.create_queue(
+    QueueName="orders",
+    Attributes={"RedrivePolicy": json.dumps({"deadLetterTargetArn": shelf_arn, "maxReceiveCount": 3})},
+)["QueueUrl"]
+orders_arn = sqs.get_queue_attributes(QueueUrl=orders, AttributeNames=["All"])["Attributes"]["QueueArn"]
+sqs.set_queue_attributes(
+    QueueUrl=shelf_url,
+    Attributes={"RedriveAllowPolicy": json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [orders_arn]})},
+)
+
+
+def read_total(body):
+    return float(".".join(json.loads(body)["total"].split(",")))
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=shelf_arn, DestinationArn=orders_arn, MaxNumberOfMessagesPerSecond=50)
+
+
+# %% wrong because="One try too many?" finds="third"
+def arn_of(queue_url):
+    return sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+dead = sqs.create_queue(QueueName="orders-dlq")["QueueUrl"]
+friends = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn_of(orders)]})
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "1209600", "RedriveAllowPolicy": friends})
+policy = json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 4})
+sqs.set_queue_attributes(QueueUrl=orders, Attributes={"RedrivePolicy": policy})
+
+
+def read_total(body):
+    return float(json.loads(body)["total"].replace(",", "."))
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=arn_of(dead))
+
+
+# %% wrong because="Four days, as in every queue for which nobody says more?" finds="kept"
+def arn_of(queue_url):
+    return sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+dead = sqs.create_queue(QueueName="orders-dlq")["QueueUrl"]
+friends = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn_of(orders)]})
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"RedriveAllowPolicy": friends})
+policy = json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 3})
+sqs.set_queue_attributes(QueueUrl=orders, Attributes={"RedrivePolicy": policy})
+
+
+def read_total(body):
+    return float(json.loads(body)["total"].replace(",", "."))
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=arn_of(dead))
+
+
+# %% wrong because="Minutes for seconds?" finds="kept"
+def arn_of(queue_url):
+    return sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+dead = sqs.create_queue(QueueName="orders-dlq")["QueueUrl"]
+friends = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn_of(orders)]})
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "20160", "RedriveAllowPolicy": friends})
+policy = json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 3})
+sqs.set_queue_attributes(QueueUrl=orders, Attributes={"RedrivePolicy": policy})
+
+
+def read_total(body):
+    return float(json.loads(body)["total"].replace(",", "."))
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=arn_of(dead))
+
+
+# %% wrong because="Who may use the dead-letter queue when nobody says anything?" finds="stranger"
+def arn_of(queue_url):
+    return sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+dead = sqs.create_queue(QueueName="orders-dlq", Attributes={"MessageRetentionPeriod": "1209600"})["QueueUrl"]
+policy = json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 3})
+sqs.set_queue_attributes(QueueUrl=orders, Attributes={"RedrivePolicy": policy})
+
+
+def read_total(body):
+    return float(json.loads(body)["total"].replace(",", "."))
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=arn_of(dead))
+
+
+# %% wrong because="Does your redrive copy the messages and leave the originals where they are?" finds="redriven"
+def arn_of(queue_url):
+    return sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+dead = sqs.create_queue(QueueName="orders-dlq")["QueueUrl"]
+friends = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn_of(orders)]})
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "1209600", "RedriveAllowPolicy": friends})
+policy = json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 3})
+sqs.set_queue_attributes(QueueUrl=orders, Attributes={"RedrivePolicy": policy})
+
+
+def read_total(body):
+    return float(json.loads(body)["total"].replace(",", "."))
+
+
+def redrive():
+    for message in sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages", []):
+        sqs.send_message(QueueUrl=orders, MessageBody=message["Body"])
+
+
+# %% wrong because="Did you redrive before the worker could read the comma?" finds="readable"
+def arn_of(queue_url):
+    return sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+dead = sqs.create_queue(QueueName="orders-dlq")["QueueUrl"]
+friends = json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn_of(orders)]})
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": "1209600", "RedriveAllowPolicy": friends})
+policy = json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 3})
+sqs.set_queue_attributes(QueueUrl=orders, Attributes={"RedrivePolicy": policy})
+
+
+def read_total(body):
+    return float(json.loads(body)["total"])
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=arn_of(dead))
+
+
+# %% wrong because="Did you delete `orders`, and not make it anew?" finds="exists"
+sqs.delete_queue(QueueUrl=orders)
+
+
+def read_total(body):
+    return float(json.loads(body)["total"].replace(",", "."))
+
+
+def redrive():
+    pass
+
+
+# %% check
+lab.check("dead_letter", read_total=read_total, redrive=redrive)
+
+# %% [markdown]
+# ## Twice, and in the wrong order
+#
+# A standard queue delivers *at least* once, and keeps the order only as well as it can. Your consumer has to live with
+# both. A consumer that does the same work twice without harm is called **idempotent**.
+
+# %% fact id="F83"
+
+# %% [markdown]
+# Each order goes through versions: 1 paid, 2 packed, 3 sent, 4 delivered. Every change is one message, such as
+# `{"order_id": "tea-7", "version": 2, "status": "packed", "total": 24}`. The table below holds one item for each order.
+#
+# In DynamoDB you can give a write a **condition**. DynamoDB checks it and writes in one step, so no other worker can come
+# between. When the condition does not hold, nothing is written and you get a `ConditionalCheckFailedException`. Read more
+# under [condition expressions](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html).
+
+# %%
+dynamodb = boto3.resource("dynamodb")
+if "order-status" not in [one.name for one in dynamodb.tables.all()]:
+    dynamodb.create_table(
+        TableName="order-status",
+        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+table = dynamodb.Table("order-status")
+
+# %% [markdown]
+# ## 16.6 · Duplicates and disorder are normal
+#
+# *Story.* On a busy day some messages come twice, and some overtake others. A customer reads "packed" although the
+# parcel is on her table.
+#
+# *Goal.* After `consume(queue_url)` has been called often enough, the queue is empty, and `order-status` is right:
+#
+# - each order has its newest status, whatever the order of the messages was;
+# - the totals of all orders add up, however often a message came;
+# - two workers at once do no harm.
+
+# %% stub exercise="newest_wins"
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        table.put_item(Item=json.loads(message["Body"]))
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% solution
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)  # survives: fewer at a time only takes longer
+    for message in answer.get("Messages", []):
+        update = json.loads(message["Body"])
+        try:
+            table.put_item(
+                Item=update,
+                ConditionExpression="attribute_not_exists(order_id) OR version < :new",
+                ExpressionAttributeValues={":new": update["version"]},
+            )
+        except table.meta.client.exceptions.ConditionalCheckFailedException:
+            pass  # this message, or a newer one, was here before
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% right because="the low-level client updates the item"
+from botocore.exceptions import ClientError
+
+database = boto3.client("dynamodb")
+
+
+def consume(queue_url):
+    for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=1).get("Messages", []):
+        update = json.loads(message["Body"])
+        try:
+            database.update_item(
+                TableName="order-status",
+                Key={"order_id": {"S": update["order_id"]}},
+                UpdateExpression="SET #s = :s, #v = :v, #t = :t",
+                ConditionExpression="attribute_not_exists(#v) OR #v < :v",
+                ExpressionAttributeNames={"#s": "status", "#v": "version", "#t": "total"},
+                ExpressionAttributeValues={
+                    ":s": {"S": update["status"]},
+                    ":v": {"N": str(update["version"])},
+                    ":t": {"N": str(update["total"])},
+                },
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% right because="it looks first to save writes, and the write has its condition all the same"
+from boto3.dynamodb.conditions import Attr
+
+
+def consume(queue_url):
+    for message in boto3.resource("sqs").Queue(queue_url).receive_messages(MaxNumberOfMessages=10):
+        update = json.loads(message.body)
+        known = table.get_item(Key={"order_id": update["order_id"]}).get("Item", {"version": 0})
+        if known["version"] < update["version"]:
+            try:
+                newer = Attr("version").not_exists() | Attr("version").lt(update["version"])
+                table.put_item(Item=update, ConditionExpression=newer)
+            except table.meta.client.exceptions.ConditionalCheckFailedException:
+                pass
+        message.delete()
+
+
+# %% wrong because="Does the message that comes last always win?" finds="newest"
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        table.put_item(Item=json.loads(message["Body"]))
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Do you refuse every later version, because the order is known already?" finds="newest"
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        try:
+            table.put_item(
+                Item=json.loads(message["Body"]), ConditionExpression="attribute_not_exists(order_id)"
+            )
+        except table.meta.client.exceptions.ConditionalCheckFailedException:
+            pass
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Do you add the total once for each message?" finds="totals"
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        update = json.loads(message["Body"])
+        try:
+            table.update_item(
+                Key={"order_id": update["order_id"]},
+                UpdateExpression="SET #s = :s, #v = :v ADD #t :t",
+                ConditionExpression="attribute_not_exists(#v) OR #v < :v",
+                ExpressionAttributeNames={"#s": "status", "#v": "version", "#t": "total"},
+                ExpressionAttributeValues={":s": update["status"], ":v": update["version"], ":t": update["total"]},
+            )
+        except table.meta.client.exceptions.ConditionalCheckFailedException:
+            pass
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Do you leave messages with old news in the queue?" finds="consumed"
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        update = json.loads(message["Body"])
+        try:
+            table.put_item(
+                Item=update,
+                ConditionExpression="attribute_not_exists(order_id) OR version < :new",
+                ExpressionAttributeValues={":new": update["version"]},
+            )
+        except table.meta.client.exceptions.ConditionalCheckFailedException:
+            continue
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Do you read, compare, and then write, so that another worker can write in between?" finds="race"
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        update = json.loads(message["Body"])
+        known = table.get_item(Key={"order_id": update["order_id"]}).get("Item", {"version": 0})
+        if known["version"] < update["version"]:
+            table.put_item(Item=update)
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Did you delete the table?" finds="exists"
+table.delete()
+
+
+def consume(queue_url):
+    pass
+
+
+# %% check
+lab.check("newest_wins", consume=consume)
+
+# %% [markdown]
+# ## Break it
+#
+# This part is not graded. First guess, then run.
+#
+# Ten orders wait in a new queue. The worker below packs whatever it receives and deletes it afterwards, as it should. From now on
+# about half of all deliveries come a second time. How many parcels does it pack for ten orders?
+
+# %%
+busy = sqs.create_queue(QueueName="break-it")["QueueUrl"]
+lab.faults.put("sqs.duplicate", share=0.5)
+for place_in_line in range(10):
+    sqs.send_message(QueueUrl=busy, MessageBody=f"order {place_in_line}")
+
+packed = []
+while messages := sqs.receive_message(QueueUrl=busy, MaxNumberOfMessages=10, WaitTimeSeconds=20).get("Messages", []):
+    for message in messages:
+        packed.append(message["Body"])
+        sqs.delete_message(QueueUrl=busy, ReceiptHandle=message["ReceiptHandle"])
+
+lab.faults.clear("sqs.duplicate")
+print(f"{len(packed)} parcels for {len(set(packed))} orders")
+
+# %% [markdown]
+# Look at the calls behind it. Then think: which line of your `consume` would have saved the shop these parcels?
+
+# %%
+lab.trace(12, resource="break-it")
+
+# %% [markdown]
+# ## What this lab leaves out
+#
+# Two exercises of this lab come later: 16.7 (encrypt with your own key, and say who may send) and 16.8 (workers that
+# follow the backlog). They need services that this workbook does not simulate yet.
+#
+# One thing about encryption you can see already.
+
+# %%
+sqs.get_queue_attributes(QueueUrl=busy, AttributeNames=["SqsManagedSseEnabled"])["Attributes"]
+
+# %% fact id="F61"
+
+# %% [markdown]
+# ## Finish
+#
+# See how far you have come. The last cell empties the account, so that the next lab starts clean. Your progress stays.
+
+# %%
+lab.progress()
+
+# %%
+lab.reset()
