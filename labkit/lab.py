@@ -185,13 +185,11 @@ class Lab:
 
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise UsageError(f"n is how many events to show, such as lab.trace(50). It is {n!r}.")
-        trace = self._sandbox.trace
-        found = trace.where(service=service, resource=resource)
-        return TraceTable(tuple(found[-n:]), len(found) if service or resource else len(trace))
+        return TraceTable.of(self._sandbox.trace.where(service=service, resource=resource), n)
 
     def snapshot(self, name: str) -> Note:
         """Keep the account as it is now under a name. `lab.restore(name)` brings it back."""
-        from labkit.judging.report import Step
+        from labkit.judging.card import Step
         from labkit.notebook.cards import Note
 
         self._require_open()
@@ -238,7 +236,7 @@ class Lab:
 
         Earns nothing. Variables are made in the notebook, or in `into`. The account before it is kept.
         """
-        from labkit.judging.report import Step
+        from labkit.judging.card import Step
         from labkit.notebook.cards import Note
         from labkit.notebook.jump import run_story
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import LabkitError, NotFound, nearest
 
 if TYPE_CHECKING:
-    from labkit.judging.exercise import Checks
+    from labkit.judging.exercises import Checks
 
 # What a learner's account has been through before an exercise begins, when she solves all of it.
 _STORY = ("code", "solution")
@@ -186,7 +186,7 @@ def load_checks(lab: BuiltLab) -> Checks:
 
     Raises LabkitError where the file is missing or does not run: that is never the learner's fault.
     """
-    from labkit.judging.exercise import load_checks as load  # here: the list of labs is asked for without it
+    from labkit.judging.exercises import load_checks as load  # here: the list of labs is asked for without it
 
     try:
         stat = lab.checks.stat()

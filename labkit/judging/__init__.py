@@ -5,16 +5,22 @@ A lab's checks.py needs four names from here: `exercise`, `question`, `Expect` a
 
 from __future__ import annotations
 
-from labkit.judging.exercise import Checks, Exercise, Question, exercise, load_checks, question
-from labkit.judging.expect import Expect, Finding
-from labkit.judging.queues import PeekedMessage, QueueView, ReceivedMessage
-from labkit.judging.report import Report, Step
-from labkit.judging.run import Interrupted, judge
-from labkit.judging.tables import TableView
-from labkit.judging.world import Attempt, World
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from labkit.judging.card import Card, Step
+    from labkit.judging.exercises import Checks, Exercise, Question, exercise, load_checks, question
+    from labkit.judging.expect import Expect, Finding
+    from labkit.judging.queues import PeekedMessage, QueueView, ReceivedMessage
+    from labkit.judging.report import Report
+    from labkit.judging.run import Interrupted, judge
+    from labkit.judging.tables import TableView
+    from labkit.judging.world import Attempt, World
 
 __all__ = [
     "Attempt",
+    "Card",
     "Checks",
     "Exercise",
     "Expect",
@@ -33,3 +39,23 @@ __all__ = [
     "load_checks",
     "question",
 ]
+
+# A lab opens without any of this: the first check loads it.
+_HOMES: Final = {
+    "card": ("Card", "Step"),
+    "exercises": ("Checks", "Exercise", "Question", "exercise", "load_checks", "question"),
+    "expect": ("Expect", "Finding"),
+    "queues": ("PeekedMessage", "QueueView", "ReceivedMessage"),
+    "report": ("Report",),
+    "run": ("Interrupted", "judge"),
+    "tables": ("TableView",),
+    "world": ("Attempt", "World"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home the first time it is used."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

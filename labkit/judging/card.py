@@ -6,7 +6,7 @@ import html as _html
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 WIDTH: Final = 88
 """The widest line of a text form."""
@@ -15,6 +15,13 @@ LONGEST: Final = 600
 """Characters shown of one text that a learner's code made; the middle of longer ones is left out."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Step(NamedTuple):
+    """What a learner can do next: a sentence, and the call that does it (may be empty)."""
+
+    text: str
+    call: str = ""
 
 
 class Card:
@@ -82,7 +89,12 @@ def wrap(text: object, first: str = "", rest: str | None = None) -> str:
     for paragraph in clean(text).splitlines() or [""]:
         begin = first if not lines else lead
         lines += textwrap.wrap(
-            paragraph, WIDTH, initial_indent=begin, subsequent_indent=lead, break_on_hyphens=False
+            paragraph,
+            WIDTH,
+            initial_indent=begin,
+            subsequent_indent=lead,
+            break_on_hyphens=False,
+            break_long_words=False,
         ) or [begin.rstrip()]
     return "\n".join(lines)
 

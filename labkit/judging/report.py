@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
-from labkit.judging.card import Card
+from labkit.judging.card import Card, Step
 from labkit.judging.expect import FAIL, NOT_REACHED, PASS, Finding
 
 Outcome = Literal["passed", "failed", "not started", "fault"]
@@ -16,13 +16,6 @@ FAULT: Final = "fault"
 
 MIME: Final = "application/vnd.labkit.report+json"
 VERSION: Final = 1
-
-
-class Step(NamedTuple):
-    """What a learner can do next: a sentence, and the call that does it (may be empty)."""
-
-    text: str
-    call: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

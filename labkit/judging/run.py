@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from labkit.judging.blame import describe, learner_files, line_in, tell
-from labkit.judging.exercise import Exercise
+from labkit.judging.exercises import Exercise
 from labkit.judging.expect import REPAIR, Expect, Finding, Stop, not_reached
 from labkit.judging.report import FAULT, NOT_STARTED, Report, outcome_of
 from labkit.judging.values import misfit

@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from labkit.judging.card import Card, code, esc, fenced, prose, wrap
-from labkit.judging.exercise import Question
-from labkit.judging.report import Step
+from labkit.judging.card import Card, Step, code, esc, fenced, prose, wrap
 from labkit.judging.style import page
 
+if TYPE_CHECKING:
+    from labkit.judging.exercises import Question
+
+_LINK: Final = re.compile(r"https://[^\s<>]+")
 _FENCE: Final = re.compile(r"^```\w*\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
 
 
 def rich(text: str) -> str:
-    """Author's text as HTML: paragraphs, `code`, and blocks between lines of three backticks."""
-    parts = _FENCE.split(text)
+    """Author's text as HTML: paragraphs, `code`, links, and code blocks (between lines of three backticks)."""
     out = []
-    for place, part in enumerate(parts):
-        if place % 2:
-            out.append(f"<pre>{esc(part.rstrip())}</pre>")
+    for is_code, part in _blocks(text):
+        if is_code:
+            out.append(f"<pre>{esc(part)}</pre>")
         else:
-            out += [f"<p>{prose(' '.join(one.split()))}</p>" for one in part.split("\n\n") if one.strip()]
+            out.append(f"<p>{_LINK.sub(_link, prose(part))}</p>")
     return "".join(out)
 
 
 def rich_text(text: str, indent: str = "  ") -> str:
     """The same as plain text."""
-    parts = _FENCE.split(text)
-    out = []
-    for place, part in enumerate(parts):
+    return "\n".join(
+        fenced(part, indent + "    ") if is_code else wrap(part, indent) for is_code, part in _blocks(text)
+    )
+
+
+def _blocks(text: str) -> Iterator[tuple[bool, str]]:
+    """The blocks of a text, and whether each is code. A text that is code as a whole needs no backticks."""
+    if _is_code(text):
+        yield True, text.rstrip()
+        return
+    for place, part in enumerate(_FENCE.split(text)):
         if place % 2:
-            out.append(fenced(part, indent + "    "))
+            yield True, part.rstrip()
         else:
-            out += [wrap(" ".join(one.split()), indent) for one in part.split("\n\n") if one.strip()]
-    return "\n".join(out)
+            yield from ((False, " ".join(one.split())) for one in part.split("\n\n") if one.strip())
+
+
+def _is_code(text: str) -> bool:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return False
+    return any(isinstance(node, (ast.Call, ast.Assign, ast.Dict)) for node in ast.walk(tree))
+
+
+def _link(found: re.Match[str]) -> str:
+    """A link that says where it leads: the name of the page, with its host."""
+    address = found[0].rstrip(".,;)")
+    host, _, page_name = address.partition("://")[2].partition("/")
+    name = page_name.rstrip("/").rpartition("/")[2].removesuffix(".html")
+    where = "AWS documentation" if host == "docs.aws.amazon.com" else host
+    label = f"{where}: {name}" if name else where
+    rest = found[0][len(address) :]
+    return f'<a href="{address}" target="_blank" rel="noopener">{label}</a>{rest}'
 
 
 def head(word: str, title: str, side: str = "") -> str:
@@ -116,10 +145,7 @@ class Solution(Card):
     def html(self) -> str:
         """The solution as HTML."""
         top = head("SOLUTION", f"{self.number} {self.title}", self.cost)
-        # A cut of the middle would make the code wrong, so it is escaped without one.
-        from html import escape
-
-        return page(f"{top}<pre>{escape(self.source.rstrip())}</pre>{steps_html(self.steps)}", live=True)
+        return page(f"{top}<pre>{esc(self.source.rstrip())}</pre>{steps_html(self.steps)}", live=True)
 
     def text(self) -> str:
         """The solution as text."""

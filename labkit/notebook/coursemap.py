@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -18,6 +19,9 @@ from labkit.notebook.standing import STATES, ExerciseStanding, LabStanding, cour
 
 if TYPE_CHECKING:
     from labkit.course.catalogue import BuiltLab
+
+_SHORT: Final = re.compile(r"[:,]")
+"""A tile shows the title up to here; the rest is there for those who listen."""
 
 _SIGN: Final = {"done": "✓", "begun": "◐", "open": "○", "planned": "·"}
 
@@ -63,11 +67,12 @@ class CourseMap(Card):
         return page(inner, label="Your progress through the course", css="map")
 
     def _tile(self, lab: LabStanding) -> str:
-        title = esc(lab.title.partition(":")[0])
+        short = _SHORT.split(lab.title, maxsplit=1)[0]
+        title = f'{esc(short)}<span class="lk-hide">{esc(lab.title[len(short) :])}</span>'
         if lab.number in self.links:
             title = f'<a href="{esc(self.links[lab.number])}">{title}</a>'
         return (
-            f'<li class="lk-tile lk-t-{lab.state}" title="{esc(lab.title)}">'
+            f'<li class="lk-tile lk-t-{lab.state}">'
             f'<span class="lk-no">{esc(lab.number)}</span>'
             f'<span class="lk-name">{title}</span><span class="lk-state">'
             f'<span aria-hidden="true">{_SIGN[lab.state]}</span> {lab.state}{esc(_earned(lab))}</span></li>'
@@ -82,7 +87,8 @@ class CourseMap(Card):
             lines.append(f"  {name}")
             lines += [_line(lab) for lab in labs]
         for lab in self.detail:
-            lines += ["", f"  Lab {lab.number} {lab.title}: {_sum(lab)}"]
+            star = " (* short way)" if any(one.star for one in lab.exercises) else ""
+            lines += ["", wrap(f"Lab {lab.number} {lab.title}: {_sum(lab)}{star}", "  ")]
             lines += [_exercise_line(one) for one in lab.exercises]
         lines += [wrap(line, "  Note: ", "  ") for line in self.warnings]
         return "\n".join(lines)
@@ -133,7 +139,8 @@ def _table_html(lab: LabStanding) -> str:
     titles = (("lk-num", "No."), ("", "Exercise"), ("", "State"), ("lk-num", "Points"), ("", "Help used"),
               ("lk-num", "Checks"), ("lk-num", "Time"))  # fmt: skip
     heads = "".join(f'<th scope="col" class="{css}">{name}</th>' for css, name in titles)
-    caption = esc(f"Lab {lab.number} {lab.title}: {_sum(lab)}")
+    star = ". ★ short way" if any(one.star for one in lab.exercises) else ""
+    caption = esc(f"Lab {lab.number} {lab.title}: {_sum(lab)}{star}")
     return (
         f'<div class="lk-wide"><table><caption>{caption}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -141,11 +148,7 @@ def _table_html(lab: LabStanding) -> str:
 
 
 def _star(one: ExerciseStanding) -> str:
-    return (
-        ' <span title="part of the short way">★<span class="lk-hide"> short way</span></span>'
-        if one.star
-        else ""
-    )
+    return ' <span aria-hidden="true">★</span><span class="lk-hide"> (short way)</span>' if one.star else ""
 
 
 def course_map_of(progress: Progress, here: BuiltLab | None) -> CourseMap:

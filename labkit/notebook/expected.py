@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import TracebackType
 
 from labkit.errors import LabkitError, UsageError
-from labkit.judging.blame import describe
 
 
 class NothingRaised(LabkitError):
@@ -42,6 +41,8 @@ class expected:
                 "Has something above it changed? Run the cells above again, in order."
             )
         if isinstance(error, self._errors) and self._code in (None, *_codes(error)):
+            from labkit.judging.blame import describe
+
             self.error = error
             print(f"As expected: {describe(error)}")
             return True

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from labkit.course import catalogue
-from labkit.judging.card import Card, esc, plural, prose, wrap
-from labkit.judging.report import Step
+from labkit.judging.card import Card, Step, esc, plural, prose, wrap
 from labkit.judging.style import page
 from labkit.notebook.cards import head, steps_html, steps_text
 from labkit.notebook.standing import LabStanding, lab_standing

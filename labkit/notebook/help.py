@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from labkit.course.scoring import HINTS, cost_of, hint_needs, solution_needs
 from labkit.errors import UsageError
-from labkit.judging.card import Card
-from labkit.judging.report import Step
+from labkit.judging.card import Card, Step
 from labkit.notebook.cards import Hint, Note, Solution
 from labkit.notebook.steps import help_steps, solution_cost
 

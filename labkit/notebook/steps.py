@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labkit.course.scoring import Effort, cost_of, hint_needs, solution_needs
-from labkit.judging.report import FAILED, NOT_STARTED, PASSED, Report, Step
+from labkit.judging.card import Step
+from labkit.judging.report import FAILED, NOT_STARTED, PASSED, Report
 
 if TYPE_CHECKING:
     from labkit.course.catalogue import BuiltLab

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("time (UTC)", "service", "action", "resource", "caller", "result")
 _RESULT: Final = 60
+_ECHOES: Final = frozenset(
+    {"MessageSent", "MessageReceived", "MessageDeleted", "VisibilityChanged", "QueuePurged"}
+)
+"""Changes that say no more than the call that made them, which stands beside them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,11 +38,17 @@ class TraceTable(Card):
     def __getitem__(self, place: int) -> Event:
         return self.events[place]
 
+    @classmethod
+    def of(cls, events: Sequence[Event], most: int) -> TraceTable:
+        """The last `most` of these events, without mere echoes of calls."""
+        telling = [event for event in events if event.kind != "state" or event.action not in _ECHOES]
+        return cls(tuple(telling[-most:]), len(telling))
+
     @property
     def title(self) -> str:
         """What is shown of how much."""
         if not self.events:
-            return "Nothing like that has happened yet" if self.total else "Nothing has happened yet"
+            return "Nothing like that has happened yet"
         if len(self.events) == self.total:
             return f"{plural(self.total, 'event')}, oldest first"
         return f"the last {len(self.events):,} of {plural(self.total, 'event')}, oldest first"
@@ -93,18 +103,23 @@ def _result(event: Event) -> str:
         return _short("ERROR " + told, 2 * _RESULT)
     if event.note:
         return _short(event.note, 2 * _RESULT)
-    answer = {key: value for key, value in (event.result or {}).items() if key != "ResponseMetadata"}
-    if not answer:
-        return "ok"
-    return _short(", ".join(f"{key}={_value(value)}" for key, value in answer.items()), _RESULT)
+    data = event.result if event.kind == "call" else event.params
+    pairs = [f"{key}={_value(value)}" for key, value in (data or {}).items() if _tells(key, value)]
+    return _short(", ".join(pairs), _RESULT) or "ok"
+
+
+def _tells(key: str, value: object) -> bool:
+    return value is not None and key != "ResponseMetadata" and not key.startswith("MD5")
 
 
 def _value(value: Any) -> str:
+    from labkit.sandbox.trace import short_name
+
     if isinstance(value, (list, tuple)):
         return plural(len(value), "entry", "entries")
     if isinstance(value, dict):
         return plural(len(value), "field")
-    return str(value)
+    return short_name(value) if isinstance(value, str) else str(value)
 
 
 def _short(text: str, most: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabkitError, nearest
-from labkit.judging.exercise import Checks, Exercise, Question, load_checks
+from labkit.judging.exercises import Checks, Exercise, Question, load_checks
 from labkit.workbook.facts import Fact, read_facts
 from labkit.workbook.problems import Problem, SourceError
 from labkit.workbook.prose import headings

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
-from unittest.mock import patch
 
 from labkit.judging import Expect, World, exercise, question
+from labkit.judging.watch import quick_sleep
 
 API: Final = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference"
 
 the_bill = question(
-    "Your computer holds the AWS keys of your company. In this notebook you create a hundred queues. What happens to the "
-    "company's bill?",
+    "Your computer holds the AWS keys of your company. In this notebook you create a hundred queues. What happens "
+    "to the company's bill?",
     a="It grows by a hundred requests",
     b="Nothing: no call leaves this computer",
     c="Nothing, because SQS is free",
@@ -166,18 +165,6 @@ def read_a_report(world: World, expect: Expect) -> None:
 # -- 00.4 ------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def sleep_watched(world: World, slept: list[float]) -> Iterator[None]:
-    """Inside, `time.sleep` moves the virtual clock and is noted: nobody has to wait for a learner who sleeps."""
-
-    def sleep(seconds: float) -> None:
-        slept.append(float(seconds))
-        world.clock.advance(seconds=float(seconds))
-
-    with patch.object(time, "sleep", sleep):
-        yield
-
-
 @exercise(
     "Receive a message twice without waiting",
     points=10,
@@ -197,9 +184,8 @@ def receive_twice(world: World, expect: Expect, *, look_twice: Callable[..., Any
     queue = world.queue(name)
     assert queue is not None
     queue.send(world.word())
-    slept: list[float] = []
     begun = time.perf_counter()
-    with world.rehearsal() as rehearsal, sleep_watched(world, slept):
+    with world.rehearsal() as rehearsal, quick_sleep(world.clock, look_twice) as slept:
         expect.call("twice", look_twice, url, wanted="The message is received exactly twice.")
         counts = [message.count for message in queue.messages()]
         received = rehearsal.trace.where(service="sqs", action="MessageReceived", resource=name)
@@ -208,7 +194,7 @@ def receive_twice(world: World, expect: Expect, *, look_twice: Callable[..., Any
         "twice",
         counts == [2],
         "The message is received exactly twice.",
-        seen=f"It was received {counts[0]} time{'' if counts[0] == 1 else 's'}." if counts else "It is gone: it was deleted.",
+        seen=f"Its receive count is {counts[0]}." if counts else "It is gone: it was deleted, or it has expired.",
         why="Only a message that nobody deletes comes back, and only when its time has come.",
         action="Receive, let the time pass, receive again. Delete nothing.",
     )

@@ -44,7 +44,10 @@ def test_what_was_done_is_there_after_a_restart(tmp_path: Path, watch: Watch) ->
     again = Progress(tmp_path, watch)
     record = again.record(LAB, "dead_letter")
     assert (record.passed, record.earned, record.hints, record.solution) == (True, 9, {2}, False)
-    assert [(one.status, one.missed) for one in record.attempts] == [("failed", ("third", "kept")), ("passed", ())]
+    assert [(one.status, one.missed) for one in record.attempts] == [
+        ("failed", ("third", "kept")),
+        ("passed", ()),
+    ]
     effort = again.effort(LAB, "dead_letter")
     assert (effort.failed, effort.attempts, effort.seconds, effort.passed) == (1, 2, 30, True)
     assert again.opened(LAB) == ("2026-11-23T10:00:00Z",)
@@ -135,7 +138,8 @@ assert progress.problem == "", progress.problem
 def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path, root: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(root)}
     running = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name], env=environment) for name in "ab"
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name], env=environment)
+        for name in "ab"
     ]
     assert [one.wait(60) for one in running] == [0, 0]
     progress = Progress(tmp_path)
@@ -144,7 +148,8 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path, root: Pat
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", '"x"', '{"labs": {}}', '{"version": 0, "labs": {}}', '{"version": 1}', "\x00\x01", "[" * 9999,
+    ["", "{", "[]", "null", '"x"', '{"labs": {}}', '{"version": 0, "labs": {}}', '{"version": 1}', "\x00\x01",
+     "[" * 99999,
      '{"version": 1, "labs": {"16": []}}', '{"version": 1, "labs": {"16": {"exercises": {"a": {"hints": {"x": 1}}}}}}',
      '{"version": 1, "labs": {"16": {"exercises": {"a": {"attempts": [1]}}}}}',
      '{"version": 1, "labs": {"16": {"exercises": {"a": {"touched": "yesterday"}}}}}',
@@ -255,7 +260,9 @@ def test_a_file_in_place_of_the_folder_is_no_crash(tmp_path: Path, watch: Watch)
     assert progress.problem.startswith("Progress cannot be saved in ")
 
 
-def test_a_lock_that_somebody_keeps_is_said(tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_somebody_keeps_is_said(
+    tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import filelock
 
     def taken(*_: Any, **__: Any) -> Any:

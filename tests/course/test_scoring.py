@@ -64,4 +64,10 @@ def test_the_next_hint_is_the_first_not_shown() -> None:
 
 def test_words() -> None:
     assert [cost_of(level) for level in (1, 2, 3)] == ["free", "costs 1 point", "costs 3 points"]
-    assert [spoken(seconds) for seconds in (0, 1, 60, 60.5, 300)] == ["1 s", "1 s", "1 min", "1 min 1 s", "5 min"]
+    assert [spoken(seconds) for seconds in (0, 1, 60, 60.5, 300)] == [
+        "1 s",
+        "1 s",
+        "1 min",
+        "1 min 1 s",
+        "5 min",
+    ]

@@ -21,8 +21,7 @@ def two_ways(world: Any, expect: Any) -> None:
     expect(
         "last",
         True,
-        "A long text "
-        "in two pieces.",
+        "A long text in two pieces.",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from labkit.errors import NotFound, UsageError
 from labkit.judging import load_checks, question
-from labkit.judging.exercise import BadChecks
+from labkit.judging.exercises import BadChecks
 from tests.judging.cells import as_exercise
 
 SOURCE = '''

@@ -14,7 +14,12 @@ def test_every_criterion_is_kept_in_order_and_told_only_when_missed() -> None:
     assert expect("two", "", "It is right.", seen="It is not.", why="Reasons.", action="Mend it.") is False
     first, second = expect.findings
     assert (first.status, first.seen, first.action) == (PASS, "", "")
-    assert (second.status, second.seen, second.why, second.action) == (FAIL, "It is not.", "Reasons.", "Mend it.")
+    assert (second.status, second.seen, second.why, second.action) == (
+        FAIL,
+        "It is not.",
+        "Reasons.",
+        "Mend it.",
+    )
 
 
 def test_judged_twice_it_holds_only_if_it_held_every_time() -> None:
@@ -97,7 +102,9 @@ def test_an_aws_error_is_told_with_its_code_and_message() -> None:
     from botocore.exceptions import ClientError
 
     def handle() -> None:
-        raise ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "No such queue."}}, "GetQueueUrl")
+        raise ClientError(
+            {"Error": {"Code": "QueueDoesNotExist", "Message": "No such queue."}}, "GetQueueUrl"
+        )
 
     expect = Expect()
     with pytest.raises(Stop):

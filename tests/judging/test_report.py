@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from labkit.judging.card import WIDTH
+from labkit.judging.card import WIDTH, Step
 from labkit.judging.expect import Finding
-from labkit.judging.report import MIME, Report, Step, outcome_of
+from labkit.judging.report import MIME, Report, outcome_of
 from labkit.judging.style import sheet
 
 EVIL = '<script>alert("x")</script>&<img src=x onerror=y>'
@@ -168,7 +168,9 @@ def test_what_findings_amount_to() -> None:
 def colours() -> dict[str, dict[str, str]]:
     """Our colours in the light and in the dark theme."""
     rules = re.findall(r"([^{}]*)\{([^{}]*)\}", sheet("base"))
-    found = [dict(re.findall(r"--lk-([\w-]+):(#[0-9a-f]{6})", body)) for _, body in rules if "--lk-pass:#" in body]
+    found = [
+        dict(re.findall(r"--lk-([\w-]+):(#[0-9a-f]{6})", body)) for _, body in rules if "--lk-pass:#" in body
+    ]
     light, dark = found
     return {"light": light, "dark": {**light, **dark}}
 
@@ -186,7 +188,9 @@ def contrast(one: str, other: str) -> float:
 
 
 # Grounds: JupyterLab light, JupyterLab dark, VS Code Dark Modern, and the two high contrast themes.
-@pytest.mark.parametrize(("theme", "grounds"), [("light", ["#ffffff"]), ("dark", ["#212121", "#1f1f1f", "#111111"])])
+@pytest.mark.parametrize(
+    ("theme", "grounds"), [("light", ["#ffffff"]), ("dark", ["#212121", "#1f1f1f", "#111111"])]
+)
 @pytest.mark.parametrize("name", ["pass", "fail", "wait", "odd", "info", "soft"])
 def test_words_in_colour_can_be_read_in_both_themes(theme: str, grounds: list[str], name: str) -> None:
     palette = colours()[theme]

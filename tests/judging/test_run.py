@@ -39,7 +39,9 @@ def test_what_was_not_come_to_is_not_reached(sandbox: Sandbox) -> None:
 
 
 def test_an_error_in_the_learners_lines_is_a_finding_also_outside_expect_call(sandbox: Sandbox) -> None:
-    fails_later = cell("def fails_later(x):\n    if x == 1:\n        raise ValueError('mine')\n    return 2 * x\n")
+    fails_later = cell(
+        "def fails_later(x):\n    if x == 1:\n        raise ValueError('mine')\n    return 2 * x\n"
+    )
     report = judge(as_exercise(doubles), sandbox, {"worker": fails_later["fails_later"]})
     assert report.missed == ("again",)
     seen = "`worker` stopped with ValueError: mine in line 3: `raise ValueError('mine')`."
@@ -56,7 +58,10 @@ def calls_it(world: World, expect: Expect, *, worker: Any) -> None:
         ("worker = lambda x: x", "takes 1 positional argument but 2 were given"),
         ("import sys\ndef worker(x, y):\n    sys.exit()", "tried to end Python with `sys.exit` in line 3"),
         ("class Adder:\n    def __call__(self, x, y):\n        return x + z\nworker = Adder()", "NameError"),
-        ("import functools\ndef f(k, x, y):\n    1 / 0\nworker = functools.partial(f, 1)", "ZeroDivisionError"),
+        (
+            "import functools\ndef f(k, x, y):\n    1 / 0\nworker = functools.partial(f, 1)",
+            "ZeroDivisionError",
+        ),
     ],
 )
 def test_whatever_the_learners_function_does_is_a_finding(sandbox: Sandbox, source: str, told: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import boto3
@@ -25,10 +26,14 @@ def test_a_queues_settings_as_numbers(world: World) -> None:
     sqs = boto3.client("sqs")
     dead = sqs.create_queue(QueueName="orders-dlq")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = '{"deadLetterTargetArn": "%s", "maxReceiveCount": "3"}' % arn
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "3"})
     sqs.create_queue(
         QueueName="orders",
-        Attributes={"VisibilityTimeout": "45", "ReceiveMessageWaitTimeSeconds": "20", "RedrivePolicy": policy},
+        Attributes={
+            "VisibilityTimeout": "45",
+            "ReceiveMessageWaitTimeSeconds": "20",
+            "RedrivePolicy": policy,
+        },
         tags={"project": "orchard"},
     )
     orders = world.queue("orders")
@@ -138,7 +143,13 @@ def test_a_table_as_plain_python(world: World) -> None:
     orders.put({"id": "a", "total": 2.5, "lines": [{"n": 1}], "tags": {"x", "y"}, "none": None})
     orders.put({"id": "b", "total": 7})
     found = orders.get("a")
-    assert found == {"id": "a", "total": Decimal("2.5"), "lines": [{"n": 1}], "tags": {"x", "y"}, "none": None}
+    assert found == {
+        "id": "a",
+        "total": Decimal("2.5"),
+        "lines": [{"n": 1}],
+        "tags": {"x", "y"},
+        "none": None,
+    }
     assert isinstance(found["lines"][0]["n"], int)
     assert orders.get({"id": "b"}) == {"id": "b", "total": 7}
     assert orders.get("zzz") is None

@@ -119,16 +119,21 @@ def _write_lab(root: Path, place: str, lab: dict[str, Any], checks: str) -> None
     notebook.write_text("{}", encoding="utf-8")
 
 
-@pytest.fixture
-def workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workbook with lab 00 and lab 16; lab 17 is planned. The learner works in it."""
-    root = tmp_path / "workbook"
+def write_workbook(root: Path) -> None:
+    """A workbook with lab 00 and lab 16; lab 17 is planned."""
     start = {**LAB, "key": "00-start-here", "number": "00", "title": "Start here", "week": 0}
     start["exercises"] = [{**one, "number": f"00.{one['number'][3:]}"} for one in LAB["exercises"]]
     _write_lab(root, "00-start-here", start, CHECKS)
     _write_lab(root, "week09/16-sqs-standard-queues", LAB, CHECKS)
     (root / "data").mkdir()
     (root / "data" / "course.toml").write_text(COURSE, encoding="utf-8")
+
+
+@pytest.fixture
+def workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small workbook; the learner works in it."""
+    root = tmp_path / "workbook"
+    write_workbook(root)
     monkeypatch.setenv("LABKIT_WORKBOOK", str(root))
     monkeypatch.chdir(root / "labs")
     return root

@@ -311,7 +311,7 @@ def _handle(given: Mapping[str, Any]) -> str:
 
 
 def _failed(entry_id: str, code: str, message: str, sender: bool = True) -> dict[str, Any]:
-    return {"Id": entry_id, "SenderFault": sender, "Code": code, "Message": message}
+    return {"Id": entry_id, "SenderFault": sender, "Code": errors.shown_code(code), "Message": message}
 
 
 def check_page(request: Request) -> None:

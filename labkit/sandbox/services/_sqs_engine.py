@@ -283,7 +283,8 @@ def _perhaps_again(sandbox: Sandbox, store: Store, entry: Entry, now: float) -> 
     share = sandbox.faults.share("sqs.duplicate")
     if share and sandbox.random.random() < share:
         latest = float(sandbox.faults.details("sqs.duplicate").get("within", _LATEST_DUPLICATE))
-        comes = now + sandbox.random.uniform(0, latest)
+        # Not sooner than a second: the story must not depend on how fast this machine is.
+        comes = now + sandbox.random.uniform(min(1.0, latest), latest)
         store.add(copy.copy(entry.message), entry.enqueued, visible_at=comes, source=entry.source, ghost=True)
 
 

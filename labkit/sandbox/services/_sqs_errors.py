@@ -77,10 +77,15 @@ def not_in_flight(handle: str) -> SQSException:
     )
 
 
+def shown_code(code: str) -> str:
+    """The code as boto3 shows it, in entries of a batch too."""
+    return _QUERY_CODES.get(code, code)
+
+
 def with_query_code(response: tuple[int, dict[str, Any], Any]) -> tuple[int, dict[str, Any], Any]:
     """A serialized answer whose error carries the code that boto3 shows on AWS."""
     status, headers, body = response
     code, _, fault = str(headers.get("x-amzn-query-error", "")).partition(";")
     if code in _QUERY_CODES:
-        headers["x-amzn-query-error"] = f"{_QUERY_CODES[code]};{fault}"
+        headers["x-amzn-query-error"] = f"{shown_code(code)};{fault}"
     return status, headers, body

@@ -31,6 +31,8 @@ BACK_OF_THE_LINE_AFTER: Final = 3
 
 _WAITING: Final = ("available", "delayed")
 
+_NONE: Final[Counter[str]] = Counter()
+
 Line = list[tuple[float, int]]
 
 
@@ -51,7 +53,7 @@ class StandardStore(Store):
         given: Counter[str] = Counter()
         while (entry := self._pop(self._line)) is not None:
             tenant = entry.group
-            if tenant is not None and self._is_noisy(tenant, given):
+            if tenant is not None and self._is_noisy(tenant, now, given):
                 entry.in_line = True
                 heapq.heappush(self._aside[tenant], (entry.rank, entry.number))
                 continue
@@ -91,6 +93,8 @@ class StandardStore(Store):
                 self._sent_at[tenant] = max(entry.enqueued, self._sent_at.get(tenant, 0.0))
             elif tenant not in self._waiting and tenant not in self._flying:
                 self._sent_at.pop(tenant, None)
+            if entry.state == "in flight" and tenant in self._waiting:
+                self._is_noisy(tenant, entry.received_at)
 
     def _stand(self, entry: Entry) -> None:
         entry.in_line = True
@@ -113,11 +117,14 @@ class StandardStore(Store):
                 return entry
         return None
 
-    def _is_noisy(self, tenant: str, given: Counter[str]) -> bool:
+    def _is_noisy(self, tenant: str, now: float, given: Counter[str] = _NONE) -> bool:
+        """`given` is what this receive has taken so far: it is about to be in flight."""
         if tenant in self._aside:
             return True
         flying = self._flying.get(tenant, 0) + given[tenant]
         if flying < NOISY_IN_FLIGHT or flying <= NOISY_SHARE * (self.count["in flight"] + given.total()):
+            return False
+        if now - self._sent_at.get(tenant, 0.0) >= QUIET_AFTER:
             return False
         self._aside[tenant] = []
         return True

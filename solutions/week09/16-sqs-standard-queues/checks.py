@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from unittest.mock import patch
 
 from labkit.judging import Expect, World, exercise, question
+from labkit.judging.watch import Enough, only, quick_sleep
 from labkit.sandbox import current
 
 NAMES: Final = ("Amara", "Bao", "Chloé", "Dilnoza", "Elif", "Farid", "Goran", "Hina", "Ines", "Jamal", "Kofi", "Lena")
@@ -59,13 +59,6 @@ def new_queue(world: World, **attributes: str) -> Any:
     return world.queue(name)
 
 
-@contextmanager
-def quick_sleep(world: World) -> Iterator[None]:
-    """Inside, `time.sleep` moves the virtual clock: a learner who sleeps is judged, not waited for."""
-    with patch.object(time, "sleep", lambda seconds: world.clock.advance(seconds=float(seconds))):
-        yield
-
-
 def seconds_said(seconds: float) -> str:
     """A time as people say it."""
     if seconds < 120:
@@ -112,7 +105,7 @@ class Packer:
         "yourself: what did I put in, what came out, and what do I have to show to hand it back for good?",
         "`send_message` takes the text as `MessageBody`. A received message is a dict with `Body` and "
         f"`ReceiptHandle`. `delete_message` wants the handle. See {DOCS}/APIReference/API_DeleteMessage.html",
-        'sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["____"])',
+        '```\nsqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["____"])\n```',
     ),
 )
 def life_cycle(world: World, expect: Expect, *, place: Callable[..., Any], work: Callable[..., Any]) -> None:
@@ -121,11 +114,11 @@ def life_cycle(world: World, expect: Expect, *, place: Callable[..., Any], work:
     shop = new_queue(world)
     for order in orders:
         expect.call(
-            "sent",
+            "runs",
             place,
             shop.url,
             order,
-            wanted="`place` puts the customer's order into the queue.",
+            wanted="`place` and `work` run without an error.",
             action="Compare the call in that line with the worked example.",
         )
     waiting = [message.body for message in shop.messages()]
@@ -160,11 +153,11 @@ def judge_work(
     packer = Packer(leaves=left)
     for _ in range(3):
         expect.call(
-            "packed",
+            "runs",
             work,
             bench.url,
             packer,
-            wanted="`work` hands each order to `pack`, once.",
+            wanted="`place` and `work` run without an error.",
             action="Print the whole answer of `receive_message` once, and see what it holds. Then repair that line.",
         )
         if len(packer.handed) >= 3:
@@ -207,6 +200,10 @@ class PaperJam(Exception):
     """The printer stops, and the worker's program with it."""
 
 
+class PowerOff(BaseException):
+    """The machine is off: also a program that goes on after a jam comes to its end here."""
+
+
 class Job:
     """Ninety-five seconds of printing. `step()` prints for five seconds and says whether there is more to do.
 
@@ -218,19 +215,30 @@ class Job:
 
     def __init__(self, world: World, queue: Any, jam_after: int = LONG + 1) -> None:
         self._world, self._queue, self._jam_after = world, queue, jam_after
+        self._idle_steps = 0
         self.seconds = 0
         self.second_worker_at: int | None = None
 
     def step(self) -> bool:
         """Print for five seconds. True while there is more to print. A jam raises PaperJam."""
-        if self.seconds >= self._jam_after:
-            raise PaperJam("The paper is stuck. The program stops here.")
-        if self.seconds < self.LONG:
-            self._world.clock.advance(seconds=self.STEP)
-            self.seconds += self.STEP
-            if self.second_worker_at is None and any(message.visible for message in self._queue.messages()):
-                self.second_worker_at = self.seconds
+        if self.seconds >= min(self._jam_after, self.LONG):
+            return self._idle()
+        self._world.clock.advance(seconds=self.STEP)
+        self.seconds += self.STEP
+        if self.second_worker_at is None and any(message.visible for message in self._queue.messages()):
+            self.second_worker_at = self.seconds
         return self.seconds < self.LONG
+
+    def _idle(self) -> bool:
+        """A step that cannot print any more. No program may go on with these for ever."""
+        self._idle_steps += 1
+        if self.seconds >= self.LONG:
+            if self._idle_steps > 3:
+                raise RuntimeError("the calendar is ready, and step() has said so by returning False")
+            return False
+        if self._idle_steps > 1:
+            raise PowerOff
+        raise PaperJam("the paper is stuck, and the program stops here")
 
 
 @exercise(
@@ -244,8 +252,8 @@ class Job:
         "message is still mine. When the worker stops, nobody says it any more, and that is what you want.",
         "`change_message_visibility` sets a new timeout for one message, counted from the moment of the call. Call "
         f"it between the steps. See {DOCS}/APIReference/API_ChangeMessageVisibility.html",
-        "while job.step():\n    sqs.change_message_visibility(\n        QueueUrl=queue_url, "
-        'ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=____\n    )',
+        "```\nwhile job.step():\n    sqs.change_message_visibility(\n        QueueUrl=queue_url, "
+        'ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=____\n    )\n```',
     ),
 )
 def heartbeat(world: World, expect: Expect, *, work: Callable[..., Any]) -> None:
@@ -253,7 +261,15 @@ def heartbeat(world: World, expect: Expect, *, work: Callable[..., Any]) -> None
     with world.rehearsal():
         queue, message = received(world)
         job = Job(world, queue)
-        expect.call("finished", work, queue.url, message, job, wanted="The calendar is printed to the end.")
+        expect.call(
+            "runs",
+            work,
+            queue.url,
+            message,
+            job,
+            wanted="The function runs without an error when nothing is wrong with the printer.",
+            action="Read what SQS or Python says about that line, and repair it.",
+        )
         expect(
             "finished",
             job.seconds >= Job.LONG,
@@ -318,10 +334,8 @@ def wait_after_jam(world: World, work: Callable[..., Any], jam_after: int) -> fl
     """How many seconds after a crash the message can be received again; None when it is lost."""
     with world.rehearsal():
         queue, message = received(world)
-        try:
+        with suppress(PaperJam, PowerOff):
             work(queue.url, message, Job(world, queue, jam_after))
-        except PaperJam:
-            pass
         stopped = world.clock.time()
         return next((max(0.0, left.visible_at - stopped) for left in queue.messages()), None)
 
@@ -334,7 +348,7 @@ WORKER_PAUSE: Final = 0.1  # seconds the worker needs between two polls
 
 
 def arrive(name: str, body: str) -> None:
-    """A customer orders, at a time of her own choosing."""
+    """A customer orders, at whatever time."""
     sandbox = current()
     client = sandbox.client("sqs")
     client.send_message(QueueUrl=client.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=body)
@@ -349,7 +363,7 @@ def arrive(name: str, body: str) -> None:
         "The worker asks, hears no, and asks again. Could it wait at the counter instead, until an order comes?",
         "A receive can wait: `WaitTimeSeconds` on the call, or `ReceiveMessageWaitTimeSeconds` on the queue. See "
         f"{DOCS}/SQSDeveloperGuide/best-practices-setting-up-long-polling.html",
-        "answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=____)",
+        "```\nanswer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=____)\n```",
     ),
 )
 def idle_worker(world: World, expect: Expect, *, poll: Callable[..., Any]) -> None:
@@ -361,7 +375,7 @@ def idle_worker(world: World, expect: Expect, *, poll: Callable[..., Any]) -> No
         action="Run the cell that creates it again; it stands above the exercise.",
     )
     night.purge()
-    with quick_sleep(world):
+    with quick_sleep(world.clock, poll):
         judge_latency(world, expect, poll, night)
         judge_calls(world, expect, poll, night)
 
@@ -370,15 +384,15 @@ def judge_latency(world: World, expect: Expect, poll: Callable[..., Any], night:
     """One order arrives while the worker is busy polling."""
     with world.rehearsal():
         order = f"{world.random.choice(GOODS)} {world.word()}"
-        sent_at = world.clock.time() + world.random.uniform(5, 9)
+        sent_at = world.clock.time() + world.random.uniform(2.2, 2.8)
         world.clock.schedule(sent_at, arrive, night.name, order)
         found: list[str] = []
         while not found and world.clock.time() < sent_at + 30:
             answer = expect.call(
-                "delivered",
+                "runs",
                 poll,
                 night.url,
-                wanted="`poll` returns the messages that have arrived.",
+                wanted="`poll` runs without an error, also when the queue is empty.",
                 action="Repair that line. The values AWS takes stand in the callout above the exercise.",
             )
             found = bodies(answer)
@@ -406,16 +420,17 @@ def judge_latency(world: World, expect: Expect, poll: Callable[..., Any], night:
 
 def judge_calls(world: World, expect: Expect, poll: Callable[..., Any], night: Any) -> None:
     """Ten minutes in which nobody orders."""
+    most = 2 * IDLE_MINUTES * MOST_IDLE_CALLS // 60
     with world.rehearsal() as rehearsal:
         begun = world.clock.time()
         end = begun + IDLE_MINUTES * 60
-        for _ in range(2 * IDLE_MINUTES * MOST_IDLE_CALLS // 60):
-            poll(night.url)
-            world.clock.advance(seconds=WORKER_PAUSE)
-            if world.clock.time() >= end:
-                break
+        world.clock.schedule(end, arrive, night.name, "the first order of the morning")
+        with suppress(Enough), only(most):
+            while world.clock.time() < end:
+                poll(night.url)
+                world.clock.advance(seconds=WORKER_PAUSE)
         passed = world.clock.time() - begun
-        calls = len(rehearsal.trace.where(service="sqs", action="ReceiveMessage", caller="learner"))
+        calls = len(rehearsal.trace.where(kind="call", service="sqs", caller="learner"))
     # The last wait may end after the ten minutes; a worker that was stopped early has made too many calls.
     hourly = calls * 3600 / min(passed, IDLE_MINUTES * 60)
     expect(
@@ -440,6 +455,7 @@ def bodies(answer: object) -> list[str]:
 # -- 16.4 ------------------------------------------------------------------------------------------------
 
 MOST_CALLS: Final = 110
+MOST_HEAVY_CALLS: Final = 10  # 30 orders of at most 0.23 MiB: at least four of them fit into a batch
 
 
 def some_orders(world: World, count: int, note: Callable[[], str] = str) -> list[dict[str, str]]:
@@ -465,7 +481,8 @@ def some_orders(world: World, count: int, note: Callable[[], str] = str) -> list
         "one again, not all ten. And an envelope has a weight limit, too.",
         "`send_message_batch` takes up to 10 `Entries`. Its answer has the lists `Successful` and `Failed`; each "
         f"failed entry names the `Id` you gave it. See {DOCS}/APIReference/API_SendMessageBatch.html",
-        'for failed in answer.get("____", []):\n    waiting.append(batch[int(failed["Id"])])',
+        '```\nagain = [one["Id"] for one in answer.get("____", [])]\n'
+        'waiting += [one for one in batch if one["Id"] in again]\n```',
     ),
 )
 def send_in_batches(world: World, expect: Expect, *, send_all: Callable[..., Any]) -> None:
@@ -473,7 +490,14 @@ def send_in_batches(world: World, expect: Expect, *, send_all: Callable[..., Any
     with world.rehearsal() as rehearsal:
         queue, orders = new_queue(world), some_orders(world, 1000)
         world.sandbox.faults.put("sqs.batch_entry_fails", share=0.03)
-        expect.call("all", send_all, queue.url, list(orders), wanted="Every order arrives, as JSON.")
+        expect.call(
+            "runs",
+            send_all,
+            queue.url,
+            list(orders),
+            wanted="`send_all` sends 1,000 short orders without an error.",
+            action="Read what SQS says about the batch, and repair that line.",
+        )
         world.sandbox.faults.clear("sqs.batch_entry_fails")
         calls = len(rehearsal.trace.where(kind="call", service="sqs", caller="learner"))
         judge_arrivals(expect, queue.messages(), orders)
@@ -486,25 +510,33 @@ def send_in_batches(world: World, expect: Expect, *, send_all: Callable[..., Any
             why="AWS bills each call, and each call takes time.",
             action="Fill each batch with 10 entries. Collect what failed and send it again in full batches, too.",
         )
+    judge_weight(world, expect, send_all)
+
+
+def judge_weight(world: World, expect: Expect, send_all: Callable[..., Any]) -> None:
+    """Thirty orders with notes so long that ten of them are too heavy for one batch."""
     heavy = some_orders(world, 30, lambda: "x" * world.random.randrange(120_000, 240_000))
     queue = new_queue(world)
-    expect.call(
-        "size",
-        send_all,
-        queue.url,
-        list(heavy),
-        wanted="A batch stays below 1 MiB, so that orders with long notes arrive as well.",
-        why="All entries of a batch together may have 1,048,576 bytes.",
-        action="Add up the weight of the entries, and begin a new batch before it gets too large.",
-    )
-    arrived = {order_id(message.body) for message in queue.messages()}
+    with world.rehearsal() as rehearsal:
+        expect.call(
+            "size",
+            send_all,
+            queue.url,
+            list(heavy),
+            wanted="Orders with long notes arrive, in batches as heavy as AWS allows.",
+            why="All entries of a batch together may have 1 MiB.",
+            action="Add up the weight of the entries, and begin a new batch before it gets too large.",
+        )
+        arrived = {order_id(message.body) for message in queue.messages()}
+        calls = len(rehearsal.trace.where(kind="call", service="sqs", caller="learner"))
     expect(
         "size",
-        arrived == {order["id"] for order in heavy},
-        "A batch stays below 1 MiB, so that orders with long notes arrive as well.",
-        seen=f"Of 30 orders with long notes, {len(arrived)} arrived.",
-        why="All entries of a batch together may have 1,048,576 bytes.",
-        action="Add up the weight of the entries, and begin a new batch before it gets too large.",
+        arrived == {order["id"] for order in heavy} and calls <= MOST_HEAVY_CALLS,
+        "Orders with long notes arrive, in batches as heavy as AWS allows.",
+        seen=f"Of 30 orders with long notes, {len(arrived)} arrived, in {number(calls, 'call')}. "
+        f"{MOST_HEAVY_CALLS} calls are enough.",
+        why="All entries of a batch together may have 1 MiB. Half-empty batches cost more calls.",
+        action="Add up the weight of the entries. Begin a new batch only when the next entry would make it too large.",
     )
 
 
@@ -595,7 +627,8 @@ def told(attributes: dict[str, Any]) -> str:
         "On `orders`: the attribute `RedrivePolicy`. On the new queue: `MessageRetentionPeriod` and "
         "`RedriveAllowPolicy`. To send messages back: `start_message_move_task`. See "
         f"{DOCS}/SQSDeveloperGuide/sqs-configure-dead-letter-queue.html",
-        'RedrivePolicy = json.dumps({"deadLetterTargetArn": dlq_arn, "maxReceiveCount": ____})',
+        '```\npolicy = json.dumps({"deadLetterTargetArn": dlq_arn, "maxReceiveCount": ____})\n'
+        'sqs.set_queue_attributes(QueueUrl=orders, Attributes={"RedrivePolicy": policy})\n```',
     ),
 )
 def dead_letter(
@@ -708,12 +741,13 @@ def judge_redrive(
             break
         orders.receive(max=10, visibility=5)  # the old worker: it receives, fails, and deletes nothing
         world.clock.advance(seconds=6)
-    expect.call(
-        "redriven",
-        redrive,
-        wanted="`redrive` brings every message back to `orders`, and none stays behind.",
-        action="Read what SQS answered, and repair that line. Which ARN is the source of the move?",
-    )
+    with quick_sleep(world.clock, redrive):
+        expect.call(
+            "redriven",
+            redrive,
+            wanted="`redrive` brings every message back to `orders`, and none stays behind.",
+            action="Read what SQS answered, and repair that line. Which ARN is the source of the move?",
+        )
     world.clock.advance(minutes=10)
     left = target.messages() if target else []
     back = [message.body for message in orders.messages()]
@@ -773,7 +807,9 @@ TABLE: Final = "order-status"
         "that compares the version. When the condition does not hold, DynamoDB raises "
         "`ConditionalCheckFailedException`. See "
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html",
-        'ConditionExpression="attribute_not_exists(order_id) OR #v < :____"',
+        "```\ntable.put_item(\n    Item=update,\n"
+        '    ConditionExpression="attribute_not_exists(order_id) OR version < :____",\n'
+        '    ExpressionAttributeValues={":new": update["version"]},\n)\n```',
     ),
 )
 def newest_wins(world: World, expect: Expect, *, consume: Callable[..., Any]) -> None:
@@ -793,10 +829,10 @@ def newest_wins(world: World, expect: Expect, *, consume: Callable[..., Any]) ->
     world.sandbox.faults.put("sqs.disorder", share=0.5)
     for _ in range(60):
         expect.call(
-            "consumed",
+            "runs",
             consume,
             queue.url,
-            wanted="Every message is consumed, also old ones and copies.",
+            wanted="`consume` runs without an error, whatever comes.",
             why="An error in one message must not stop the worker for all others.",
             action="Is this an error that you expect? Then catch exactly this one, and go on.",
         )
@@ -875,23 +911,29 @@ READS: Final = frozenset({"GetItem", "BatchGetItem", "TransactGetItems", "Query"
 
 
 def judge_race(world: World, expect: Expect, consume: Callable[..., Any], table: Any) -> None:
-    """Between a read and a write of this worker, another worker writes something newer."""
-    old = {"order_id": world.word(), "version": 1, "status": "paid", "total": 10}
-    queue = new_queue(world)
-    queue.send(old)
-    with second_worker(table, {**old, "version": 4, "status": "delivered"}) as wrote:
-        consume(queue.url)
-    now = (table.get(old["order_id"]) or {}).get("status")
-    expect(
-        "race",
-        not wrote or now == "delivered",
-        "Two workers at once do no harm: an older status never replaces a newer one.",
-        seen="Your worker wrote with a condition, or it did not read first."
-        if not wrote or now == "delivered"
-        else f"Your worker read the table. Then another worker wrote 'delivered'. Then yours wrote {now!r} over it.",
-        why="Between a read and a write there is always time for somebody else.",
-        action="Put the comparison into the write, as its condition. DynamoDB then does both in one step.",
-    )
+    """Another worker writes something newer: once before this worker begins, once between its read and its write."""
+    for when in ("before", "between"):
+        old = {"order_id": world.word(), "version": 1, "status": "paid", "total": 10}
+        new = {**old, "version": 4, "status": "delivered"}
+        queue = new_queue(world)
+        queue.send(old)
+        if when == "before":
+            table.put(new)
+        with second_worker(table, new) as wrote:
+            consume(queue.url)
+        now = (table.get(old["order_id"]) or {}).get("status")
+        expect(
+            "race",
+            now == "delivered" or (when == "between" and not wrote),
+            "Two workers at once do no harm: an older status never replaces a newer one.",
+            seen="Another worker had written 'delivered'. "
+            f"Then your worker received an older message, and now the table says {now!r}."
+            if when == "before"
+            else "Your worker read the table. Then another worker wrote 'delivered'. "
+            f"Then yours was ready, and now the table says {now!r}.",
+            why="No worker knows what another one remembers, and between a read and a write there is always time.",
+            action="Put the comparison into the write, as its condition. DynamoDB then does both in one step.",
+        )
 
 
 @contextmanager
@@ -899,7 +941,8 @@ def second_worker(table: Any, update: dict[str, Any]) -> Iterator[list[str]]:
     """Inside, another worker writes `update` right after the learner's first read of a table."""
     from botocore.client import BaseClient
 
-    original, wrote = BaseClient._make_api_call, []
+    original = BaseClient._make_api_call
+    wrote: list[str] = []
 
     def call(self: Any, operation: str, params: Any) -> Any:
         answer = original(self, operation, params)

@@ -44,7 +44,7 @@ sqs = boto3.client("sqs")
 # %% [markdown]
 # ## Predict
 #
-# Think first, then run the cell with your answer.
+# Think first. Then put a letter into the cell, for example `answer="a"`, and run it.
 
 # %% predict question="after_a_minute"
 
@@ -59,14 +59,14 @@ sqs = boto3.client("sqs")
 # work is done, you **delete** the message with that handle. If you do not, the message comes back when the timeout
 # ends.
 #
-# That is the whole trick. A worker that crashes does not lose the order, because it never deleted it.
+# So a worker that crashes does not lose the order: it never deleted it.
 
 # %% fact id="F57"
 
 # %% [markdown]
 # ## Worked example: one order
 #
-# Run the next three cells and read what they print.
+# Run the next cells, one by one, and read what they print.
 
 # %%
 orders = sqs.create_queue(QueueName="orders")["QueueUrl"]
@@ -87,7 +87,7 @@ def look(queue_url):
 print("First worker:")
 look(orders)
 print("Second worker, at once:")
-look(orders)
+borrowed = look(orders)
 
 # %% [markdown]
 # The second worker finds nothing: the message is in flight. Now let 31 seconds pass. You do not have to wait for them.
@@ -189,7 +189,7 @@ def work(queue_url, pack):
         pack(message["Body"])
 
 
-# %% wrong because="Is that the message id where the receipt handle belongs?" finds="packed"
+# %% wrong because="Is that the message id where the receipt handle belongs?" finds="runs"
 def place(queue_url, order):
     sqs.send_message(QueueUrl=queue_url, MessageBody=order)
 
@@ -244,8 +244,8 @@ lab.check("life_cycle", place=place, work=work)
 # %% [markdown]
 # ## 16.2 · A 95-second job on a 30-second queue
 #
-# *Story.* Customers order photo calendars. To print one takes 95 seconds. Now and then the paper jams, and the program of the
-# worker stops.
+# *Story.* Customers order photo calendars. To print one takes 95 seconds. Now and then the paper jams, and the program
+# of the worker stops.
 #
 # *Task.* The function below prints the calendar, but a second worker prints it, too. Change it.
 #
@@ -297,6 +297,14 @@ def print_calendar(queue_url, message, job):
         hold(0)
         raise
     sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Is that more than twelve hours in all, counted from the receive?" finds="runs"
+def print_calendar(queue_url, message, job):
+    handle = message["ReceiptHandle"]
+    while job.step():
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=43_200)
+    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
 
 
 # %% wrong because="Nearly twelve hours, to be safe?" finds="takeover"
@@ -385,9 +393,9 @@ night_orders = sqs.create_queue(QueueName="night-orders")["QueueUrl"]
 #
 # *Story.* At night few people order. The worker at `night-orders` polls all the time, and the shop pays for each call.
 #
-# *Task.* The worker calls `poll` in a loop, and needs a tenth of a second between two calls. Make the number of its calls fall below 180 in an hour
-# without orders. A new order must still be in its hands within one second. You may change the function, the
-# queue `night-orders`, or both.
+# *Task.* The worker calls `poll` in a loop and needs a tenth of a second between two calls. In an hour without orders it
+# may make 180 calls at most. A new order must still be in its hands within one second. You may change the function,
+# the queue `night-orders`, or both.
 
 # %% stub exercise="idle_worker"
 def poll(queue_url):
@@ -435,6 +443,20 @@ def poll(queue_url):
 def poll(queue_url):
     answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=10)
     return answer.get("Messages", [])
+
+
+# %% wrong because="Is that longer than AWS allows?" finds="runs"
+def poll(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=30)
+    return answer.get("Messages", [])
+
+
+# %% wrong because="Do you ask for the length of the queue instead? That is a call, too" finds="calls"
+def poll(queue_url):
+    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"])
+    if answer["Attributes"]["ApproximateNumberOfMessages"] == "0":
+        return []
+    return sqs.receive_message(QueueUrl=queue_url)["Messages"]
 
 
 # %% wrong because="Does `poll` give the messages back to the worker?" finds="delivered"
@@ -522,7 +544,8 @@ print("one entry weighs", weight(entry("0", three[0])), "bytes")
 # - Every order arrives as JSON, with the attributes `customer` (String) and `total` (Number).
 # - About 3 % of the entries fail. Send those again, and only those.
 # - Make at most 110 calls, resends included. So resend what failed in full batches, too.
-# - Some orders have very long notes. A batch must stay below 1 MiB (1,048,576 bytes).
+# - Some orders have very long notes. A batch must stay below 1 MiB (1,048,576 bytes). Use that room: 30 long orders
+#   need at most 10 calls.
 
 # %% stub exercise="send_in_batches"
 def send_all(queue_url, orders):
@@ -537,7 +560,7 @@ def send_all(queue_url, orders):
         batch, size = [], 0  # survives: one byte does not matter
         for one in waiting[:10]:
             size += weight(one)
-            if size < 1_000_000:  # survives: lighter batches are fine, too
+            if size < 1_000_000:
                 batch.append(one)
         waiting = waiting[len(batch) :]
         answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=batch)
@@ -614,6 +637,28 @@ def send_all(queue_url, orders):
         waiting += [batch[int(one["Id"])] for one in answer.get("Failed", [])]
 
 
+# %% wrong because="Did you cut at 256 KB, the limit of older courses?" finds="size"
+def send_all(queue_url, orders):
+    waiting = [entry(order["id"], order) for order in orders]
+    while waiting:
+        batch, size = [], 0
+        for one in waiting[:10]:
+            size += weight(one)
+            if size <= 262_144:
+                batch.append(one)
+        waiting = waiting[len(batch) :]
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=batch)
+        failed = [one["Id"] for one in answer.get("Failed", [])]
+        waiting += [one for one in batch if one["Id"] in failed]
+
+
+# %% wrong because="Do two entries of a batch have the same `Id`?" finds="runs"
+def send_all(queue_url, orders):
+    for start in range(0, len(orders), 10):
+        batch = [entry("order", order) for order in orders[start : start + 10]]
+        sqs.send_message_batch(QueueUrl=queue_url, Entries=batch)
+
+
 # %% wrong because="Is the total sent as a text?" finds="typed"
 def as_text(order):
     one = entry(order["id"], order)
@@ -671,7 +716,8 @@ for attempt in range(1, 4):
 # %% [markdown]
 # ## 16.5 · Give poison messages somewhere to go
 #
-# *Story.* It is Friday. More orders with a comma come in. Nobody can look before Monday, and one colleague is away for almost two weeks.
+# *Story.* It is Friday. More orders with a comma come in. The colleague who can repair the worker is away for almost two
+# weeks.
 #
 # *Task.*
 #
@@ -938,8 +984,8 @@ table = dynamodb.Table("order-status")
 # %% [markdown]
 # ## 16.6 · Duplicates and disorder are normal
 #
-# *Story.* On a busy day some messages come twice, and some overtake others. A customer reads "packed" although the
-# parcel is on her table.
+# *Story.* On a busy day some messages come twice, and some overtake others. A customer reads "packed" long after the
+# parcel has arrived.
 #
 # *Goal.* After `consume(queue_url)` has been called often enough, the queue is empty, and `order-status` is right:
 #
@@ -1016,7 +1062,7 @@ def consume(queue_url):
         message.delete()
 
 
-# %% wrong because="Does the message that comes last always win?" finds="newest"
+# %% wrong because="Does the message that comes last always win?" finds="newest,race"
 def consume(queue_url):
     answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
     for message in answer.get("Messages", []):
@@ -1082,6 +1128,33 @@ def consume(queue_url):
         sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
+# %% wrong because="Does your worker remember in a variable what it has seen? Another worker does not know it" finds="race"
+newest = {}
+
+
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        update = json.loads(message["Body"])
+        if update["version"] > newest.get(update["order_id"], 0):
+            newest[update["order_id"]] = update["version"]
+            table.put_item(Item=update)
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="What happens in Python when the condition does not hold?" finds="runs"
+def consume(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        update = json.loads(message["Body"])
+        table.put_item(
+            Item=update,
+            ConditionExpression="attribute_not_exists(order_id) OR version < :new",
+            ExpressionAttributeValues={":new": update["version"]},
+        )
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
 # %% wrong because="Did you delete the table?" finds="exists"
 table.delete()
 
@@ -1098,8 +1171,8 @@ lab.check("newest_wins", consume=consume)
 #
 # This part is not graded. First guess, then run.
 #
-# Ten orders wait in a new queue. The worker below packs whatever it receives and deletes it afterwards, as it should. From now on
-# about half of all deliveries come a second time. How many parcels does it pack for ten orders?
+# Ten orders wait in a new queue. The worker below packs whatever it receives and deletes it afterwards, as it should.
+# From now on about half of all deliveries come a second time. How many parcels does it pack for ten orders?
 
 # %%
 busy = sqs.create_queue(QueueName="break-it")["QueueUrl"]

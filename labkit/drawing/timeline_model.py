@@ -1,0 +1,134 @@
+"""What a timeline shows, before anybody draws it: lanes with bars and marks, and how each state looks.
+
+A service's events become lanes by one small function in `labkit/drawing/lanes/`. Everything after that
+(the axis, the picture, the text twin, the counts) is the same for messages, tasks or deployments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Shape = Literal["disc", "ring", "diamond", "check", "cross", "square", "left", "down", "plus"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a state looks. The word, the hatch and the edge tell it apart too: colour is never alone.
+
+    `ink` is the colour of a word on the bar. `hatch` is matplotlib's. `done` states are not drawn as bars.
+    """
+
+    word: str
+    fill: str = "#FFFFFF"
+    edge: str = "#5A6B86"
+    ink: str = "#232F3E"
+    hatch: str = ""
+    dashed: bool = False
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How a kind of mark looks: its word in the legend, its shape and its colour."""
+
+    word: str
+    shape: Shape
+    color: str = "#232F3E"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A lane is in a state from `start` to `end` (seconds since 1970, virtual).
+
+    `planned` is when the state will end by itself; only the last bar of a lane has it, and only when that is
+    still to come.
+    """
+
+    start: float
+    end: float
+    state: str
+    planned: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something happened at a moment. `text` stands in the sign, `said` and `more` in the text twin."""
+
+    time: float
+    sign: str
+    said: str
+    more: str = ""
+    text: str = ""
+
+    def sentence(self, at: str) -> str:
+        """Such as "received 10:00:05 (1st)"."""
+        return f"{self.said} {at}{f' ({self.more})' if self.more else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One thing over time. `place` is where it is (a queue's name), `now` how it stands, in words."""
+
+    name: str
+    bars: tuple[Bar, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    place: str = ""
+    now: str = ""
+    key: str = ""
+
+    @property
+    def state(self) -> str:
+        """The state the lane ends in, or an empty text."""
+        return self.bars[-1].state if self.bars else ""
+
+    def state_at(self, time: float) -> str:
+        """The state the lane was in at a time, or an empty text before it began."""
+        return next((bar.state for bar in reversed(self.bars) if bar.start <= time), "")
+
+    def moments(self) -> list[float]:
+        """Every time at which something begins, ends or happens."""
+        ends = [time for bar in self.bars for time in (bar.start, bar.end, bar.planned) if time]
+        return ends + [mark.time for mark in self.marks]
+
+    def since(self, start: float) -> Lane | None:
+        """The lane from a time on, or None when nothing of it is left."""
+        bars = tuple(
+            Bar(max(bar.start, start), bar.end, bar.state, bar.planned)
+            for bar in self.bars
+            if bar.end >= start
+        )
+        marks = tuple(mark for mark in self.marks if mark.time >= start)
+        if not marks and not any(bar.end > bar.start for bar in bars):
+            return None
+        return Lane(self.name, bars, marks, self.place, self.now, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All lanes of a figure, with what is needed to draw and to tell it.
+
+    `looks` and `signs` are in the order of the legend. `nouns` are the words for one lane and for several.
+    `notices` are sentences on what to notice, best first. `now` is the time of the account.
+    """
+
+    title: str
+    nouns: tuple[str, str]
+    lanes: tuple[Lane, ...]
+    looks: Mapping[str, Look]
+    signs: Mapping[str, Sign]
+    now: float
+    notices: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    empty: str = "Nothing has happened yet."
+    known: tuple[str, ...] = ()
+    start: float = 0.0
+    lines: tuple[tuple[float, str], ...] = field(default=())
+
+    @property
+    def begin(self) -> float:
+        """When the figure begins."""
+        moments = [min(lane.moments()) for lane in self.lanes if lane.moments()]
+        first = min(moments, default=self.now)
+        return max(first, self.start) if self.start else first
