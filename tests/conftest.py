@@ -18,6 +18,7 @@ def own_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in JUPYTER:
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         patch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+        patch.setenv("LABKIT_CACHE", str(tmp_path_factory.mktemp("models")))
         yield
 
 

@@ -173,9 +173,7 @@ def course_map(root: Path | None = None) -> list[CourseEntry]:
     """The whole course in order, from data/course.toml; a built lab speaks for itself."""
     root = root or workbook_root()
     built = {lab.number: lab for lab in labs(root)}
-    entries = {
-        row["number"]: _entry(row, built.get(row["number"])) for row in _course_rows(root)
-    }
+    entries = {row["number"]: _entry(row, built.get(row["number"])) for row in _course_rows(root)}
     for number, lab in built.items():
         entries.setdefault(number, CourseEntry(number, lab.title, lab.week, lab.minutes, "lab", lab))
     return [entries[number] for number in sorted(entries)]
@@ -236,7 +234,9 @@ def _built(raw: dict[str, Any], path: Path, root: Path) -> BuiltLab:
         verified=raw["verified"],
         exercises=tuple(map(_exercise, raw["exercises"])),
         cells=tuple(
-            BuiltCell(c["role"], c["source"], c.get("exercise"), c.get("because"), tuple(c.get("finds") or ()))
+            BuiltCell(
+                c["role"], c["source"], c.get("exercise"), c.get("because"), tuple(c.get("finds") or ())
+            )
             for c in raw["cells"]
         ),
         folder=path.parent,

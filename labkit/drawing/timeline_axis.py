@@ -7,6 +7,7 @@ gets a fixed small width and a visible break that says how long it is.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -93,7 +94,7 @@ class Axis:
 
 
 def _stretches(moments: list[float], width: float) -> list[Stretch]:
-    gaps = list(zip(moments, moments[1:], strict=False))
+    gaps = list(itertools.pairwise(moments))
     limit = longest_uncut([end - start for start, end in gaps])
     parts: list[tuple[float, float, bool]] = []
     for start, end in gaps:

@@ -6,9 +6,12 @@ A service's events become lanes by one small function in `labkit/drawing/lanes/`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from labkit.sandbox.trace import Event
 
 Shape = Literal["disc", "ring", "diamond", "check", "cross", "square", "left", "down", "plus"]
 
@@ -69,12 +72,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One thing over time. `place` is where it is (a queue's name), `now` how it stands, in words."""
+    """One thing over time. `places` is where it was (names of queues), `now` how it stands, in words."""
 
     name: str
     bars: tuple[Bar, ...] = ()
     marks: tuple[Mark, ...] = ()
-    place: str = ""
+    places: tuple[str, ...] = ()
     now: str = ""
     key: str = ""
 
@@ -102,15 +105,29 @@ class Lane:
         marks = tuple(mark for mark in self.marks if mark.time >= start)
         if not marks and not any(bar.end > bar.start for bar in bars):
             return None
-        return Lane(self.name, bars, marks, self.place, self.now, self.key)
+        return replace(self, bars=bars, marks=marks)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a teller of stories works from: the events in order, the time now, one resource's name or "".
+
+    `bodies` names things that the trace no longer names (message id -> body).
+    """
+
+    events: Sequence[Event]
+    now: float
+    resource: str = ""
+    bodies: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """All lanes of a figure, with what is needed to draw and to tell it.
 
-    `looks` and `signs` are in the order of the legend. `nouns` are the words for one lane and for several.
-    `notices` are sentences on what to notice, best first. `now` is the time of the account.
+    `nouns` are the words for one lane and for several. `looks` and `signs` are in the order of the legend.
+    `now` is the time of the account. `known` are the resources one could ask for. `notices` says of lanes what
+    a reader should see first, best first. `empty` is told when there is no lane.
     """
 
     title: str
@@ -119,16 +136,17 @@ class Story:
     looks: Mapping[str, Look]
     signs: Mapping[str, Sign]
     now: float
-    notices: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    empty: str = "Nothing has happened yet."
     known: tuple[str, ...] = ()
-    start: float = 0.0
-    lines: tuple[tuple[float, str], ...] = field(default=())
+    notices: Callable[[Sequence[Lane]], list[str]] = lambda lanes: []
+    empty: str = "Nothing has happened yet."
+    counted: bool = True
 
     @property
     def begin(self) -> float:
         """When the figure begins."""
-        moments = [min(lane.moments()) for lane in self.lanes if lane.moments()]
-        first = min(moments, default=self.now)
-        return max(first, self.start) if self.start else first
+        return min((moment for lane in self.lanes for moment in lane.moments()), default=self.now)
+
+    def since(self, start: float) -> Story:
+        """The same story from a time on."""
+        kept = (lane.since(start) for lane in self.lanes)
+        return replace(self, lanes=tuple(lane for lane in kept if lane is not None))

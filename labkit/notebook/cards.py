@@ -190,19 +190,11 @@ class Prediction(Card):
 
     def html(self) -> str:
         """The question as HTML."""
+        if self.answer is None:  # the notebook shows question and choices right above this cell
+            return page(head(self.word, "Your answer is still open") + steps_html((self.how(),)), live=True)
         top = head(self.word, self.question.text)
-        if self.answer is None:
-            items = "".join(
-                f"<tr><th scope='row'><code>{esc(key)}</code></th><td>{prose(choice)}</td></tr>"
-                for key, choice in self.question.choices.items()
-            )
-            body = (
-                f'<div class="lk-wide"><table><tbody>{items}</tbody></table></div>{steps_html((self.how(),))}'
-            )
-        else:
-            body = "".join(f'<p class="lk-lead">{prose(line)}</p>' for line in self.explanation())
-        tone = {None: "info", True: "pass", False: "wait"}[self.right]
-        return page(top + body, tone=tone, live=True)
+        body = "".join(f'<p class="lk-lead">{prose(line)}</p>' for line in self.explanation())
+        return page(top + body, tone="pass" if self.right else "wait", live=True)
 
     def text(self) -> str:
         """The question as text."""

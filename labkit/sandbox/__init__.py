@@ -23,6 +23,7 @@ from labkit.sandbox import identity, state
 from labkit.sandbox.clock import Clock
 from labkit.sandbox.faults import Faults
 from labkit.sandbox.guard import Guard
+from labkit.sandbox.models import ModelCache
 from labkit.sandbox.sleep import SleepTip
 from labkit.sandbox.threads import Visitors
 from labkit.sandbox.trace import Trace
@@ -84,6 +85,7 @@ class Sandbox:
         self.guard = Guard(identity.environment())
         self._visitors = Visitors()
         self._sleep_tip = SleepTip()
+        self._models = ModelCache()
         self._mock: Any = None
         self._hooks: Any = None
         self._door: Any = None
@@ -121,6 +123,7 @@ class Sandbox:
         from labkit.sandbox import dispatch
         from labkit.sandbox.hooks import Hooks
 
+        self._models.start()
         self._hooks = Hooks()
         self._hooks.start()
         self._mock = MockAWS(config=dict(_MOTO_CONFIG))
@@ -141,6 +144,7 @@ class Sandbox:
             dispatch.close_door(self._door)
             self._mock.stop()
             self._hooks.stop()
+            self._models.stop()
             self.guard.stop()
             self._visitors.stop()
             self._outside = None

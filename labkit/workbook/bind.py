@@ -32,6 +32,7 @@ class Lab:
 
     @property
     def key(self) -> str:
+        """The lab's full name: the name of its folder."""
         return self.source.key
 
     @property

@@ -99,7 +99,9 @@ def strays(root: Path) -> list[Problem]:
     known = {path for source in sources(root) for path in _notebooks_of(source, root)}
     found = (path for folder in ("labs", "solutions") for path in (root / folder).rglob("*.ipynb"))
     return [
-        Problem(path, 0, "No lab's source gives this notebook.", "Delete it, or write its lab.py in solutions/.")
+        Problem(
+            path, 0, "No lab's source gives this notebook.", "Delete it, or write its lab.py in solutions/."
+        )
         for path in sorted(found)
         if path not in known and ".ipynb_checkpoints" not in path.parts
     ]
@@ -129,7 +131,9 @@ def main(argv: list[str]) -> int:
     """Build, or check, the named labs (all of them for no name). Returns 1 where something is wrong."""
     parser = argparse.ArgumentParser(prog="labkit build", description=__doc__)
     parser.add_argument("labs", nargs="*", metavar="LAB", help='such as "16"; all labs if none is named')
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is not up to date")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail where a file is not up to date"
+    )
     options = parser.parse_args(argv)
     root = workbook_root()
     problems: list[Problem] = []

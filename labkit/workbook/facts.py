@@ -128,7 +128,9 @@ def _flaws(raw: object) -> list[tuple[str, str]]:
 
 
 def _texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, str) and one.strip() for one in value)
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(one, str) and one.strip() for one in value)
+    )
 
 
 def _line(text: str, name: str) -> int:

@@ -29,7 +29,11 @@ def missing_in_text(report: Report) -> str:
         for name, part in parts.items():
             if _squeezed(clean(part)) not in text:
                 return f"{name} of {one.id!r}"
-    for name, part in {"title": report.title, "message": report.message, "question": report.question or ""}.items():
+    for name, part in {
+        "title": report.title,
+        "message": report.message,
+        "question": report.question or "",
+    }.items():
         if _squeezed(clean(part)) not in text:
             return name
     return ""
@@ -89,7 +93,9 @@ def _text(proof: Proof, exercise: str, wrongs: list[Tried]) -> str:
     parts = ["\n".join(head)]
     for one in wrongs:
         said = one.outcome.report.text() if one.outcome.report else one.outcome.broke
-        parts.append(f"---- {one.cell.because} (misses {', '.join(one.cell.finds)})\n\n{_same_each_time(said)}")
+        parts.append(
+            f"---- {one.cell.because} (misses {', '.join(one.cell.finds)})\n\n{_same_each_time(said)}"
+        )
     return "\n\n".join(parts) + "\n"
 
 

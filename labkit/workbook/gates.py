@@ -66,14 +66,20 @@ def wrong_answers_fail(proof: Proof) -> Problems:
     yield from _broken(proof, proof.calm)
     for one in proof.calm.of("wrong"):
         if one.outcome.report is None:
-            how = 'Let it run to its end. A function that breaks when it is called is wrong with `finds="..."`.'
+            how = (
+                'Let it run to its end. A function that breaks when it is called is wrong with `finds="..."`.'
+            )
             yield _at(proof, one, f"{_named(one)} breaks before it is checked. {one.outcome.broke}", how)
         elif one.outcome.report.status == FAULT:
             yield from _fault(proof, one)
         elif set(one.outcome.missed) != set(one.cell.finds):
             missed = ",".join(one.outcome.missed)
             what = f"{_named(one)} should miss {', '.join(one.cell.finds)}. It misses {missed or 'nothing'}."
-            how = f'Write `finds="{missed}"` if that is meant, or repair the check.' if missed else "Sharpen the check."
+            how = (
+                f'Write `finds="{missed}"` if that is meant, or repair the check.'
+                if missed
+                else "Sharpen the check."
+            )
             yield _at(proof, one, what, how)
 
 
@@ -92,7 +98,7 @@ def every_criterion_is_missed(proof: Proof) -> Problems:
 
 
 def _missed(proof: Proof, exercise: str, kind: str) -> set[str]:
-    return {id for one in proof.calm.of(kind) if one.exercise == exercise for id in one.outcome.missed}
+    return {name for one in proof.calm.of(kind) if one.exercise == exercise for name in one.outcome.missed}
 
 
 def bent_solutions_fail(proof: Proof) -> Problems:
@@ -107,7 +113,9 @@ def bent_solutions_of(proof: Proof, exercise: str) -> Problems:
     try:
         tried = proof.bent(exercise)
     except CellBroke as broke:
-        yield proof.lab.source.problem(broke.line, f"The lab does not come to {exercise!r}. {broke.what}", "Repair it.")
+        yield proof.lab.source.problem(
+            broke.line, f"The lab does not come to {exercise!r}. {broke.what}", "Repair it."
+        )
         return
     excused = proof.excused(exercise)
     used: set[int] = set()
@@ -123,9 +131,13 @@ def bent_solutions_of(proof: Proof, exercise: str) -> Problems:
     for line, reason in excused.items():
         where = solution.body + line - 1
         if not reason:
-            yield proof.lab.source.problem(where, "This `# survives:` gives no reason.", "Say why it is right.")
+            yield proof.lab.source.problem(
+                where, "This `# survives:` gives no reason.", "Say why it is right."
+            )
         elif line not in used:
-            yield proof.lab.source.problem(where, "Nothing bent survives here.", "Delete the `# survives:` comment.")
+            yield proof.lab.source.problem(
+                where, "Nothing bent survives here.", "Delete the `# survives:` comment."
+            )
 
 
 def notebooks_run(proof: Proof) -> Problems:
@@ -184,7 +196,9 @@ def reports_read_as_text(proof: Proof) -> Problems:
     for one, report in proof.calm.reports:
         missing = feedback.missing_in_text(report)
         if missing:
-            what = f"The report of the {one.kind} answer to {one.exercise!r} has no {missing} in its text form."
+            what = (
+                f"The report of the {one.kind} answer to {one.exercise!r} has no {missing} in its text form."
+            )
             yield _at(proof, one, what, "This is labkit's own fault: mend labkit/judging/render.py.")
 
 
@@ -225,7 +239,9 @@ def _broken(proof: Proof, played: Played) -> Problems:
     """A cell between the exercises that does not run: nothing after it was tried."""
     if played.broke is not None:
         what = f"The solved lab does not run to its end. {played.broke.what}"
-        yield proof.lab.source.problem(played.broke.line, what, "Repair the cell; nothing below it was tried.")
+        yield proof.lab.source.problem(
+            played.broke.line, what, "Repair the cell; nothing below it was tried."
+        )
 
 
 def _fault(proof: Proof, one: Tried) -> Problems:

@@ -188,9 +188,13 @@ def main(argv: list[str]) -> int:
     """Run the notebooks of the named labs (all of them for no name). Returns 1 where one is not good."""
     parser = argparse.ArgumentParser(prog="labkit run", description=__doc__)
     parser.add_argument("labs", nargs="*", metavar="LAB", help='such as "16"; all labs if none is named')
-    parser.add_argument("--edition", choices=[LEARNER, SOLVED], help="only the untouched or only the solved ones")
+    parser.add_argument(
+        "--edition", choices=[LEARNER, SOLVED], help="only the untouched or only the solved ones"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default 2)")
-    parser.add_argument("--keep", type=Path, default=Path("build/notebooks"), help="where failed ones are kept")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("build/notebooks"), help="where failed ones are kept"
+    )
     options = parser.parse_args(argv)
     paths = list(_notebooks(options.labs, options.edition))
     verdicts = run(paths, options.keep, options.jobs)

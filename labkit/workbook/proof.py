@@ -91,7 +91,9 @@ class Proof:
     def _source(self, exercise: str) -> ExerciseSource:
         return next(one for one in self.lab.source.exercises() if one.name == exercise)
 
-    def _played(self, answers: Callable[[ExerciseSource], list[tuple[str, Cell]]], is_messy: bool = False) -> Played:
+    def _played(
+        self, answers: Callable[[ExerciseSource], list[tuple[str, Cell]]], is_messy: bool = False
+    ) -> Played:
         played = Played()
         with Stage(self.lab) as stage:
             stage.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,13 +19,19 @@ class Prose(Protocol):
     """A text cell, as far as these rules care."""
 
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """Its text."""
+        ...
 
     @property
-    def line(self) -> int: ...
+    def line(self) -> int:
+        """Where the cell begins in its file."""
+        ...
 
     @property
-    def body(self) -> int: ...
+    def body(self) -> int:
+        """Where its text begins in its file."""
+        ...
 
 
 def headings(cell: Prose) -> Iterator[tuple[int, int, str]]:
@@ -57,7 +64,7 @@ def _heading_problems(path: Path, cells: Sequence[Prose]) -> Iterator[Problem]:
         yield Problem(path, found[0][0], "The first heading is not the H1.", "Move the H1 above it.")
     for line in tops[1:]:
         yield Problem(path, line, "This is a second H1.", "Make it `##`.")
-    for (_, before, _), (line, level, title) in zip(found, found[1:], strict=False):
+    for (_, before, _), (line, level, title) in itertools.pairwise(found):
         if level > before + 1:
             how = f"Use {before + 1} of `#`."
             yield Problem(path, line, f"{title!r} jumps from level {before} to {level}.", how)

@@ -71,7 +71,9 @@ def main(argv: list[str]) -> int:
     """Prove the named labs (all of them for no name). Returns 1 where a gate is closed."""
     parser = argparse.ArgumentParser(prog="labkit prove", description=__doc__)
     parser.add_argument("labs", nargs="*", metavar="LAB", help='such as "16"; all labs if none is named')
-    parser.add_argument("--gate", type=int, action="append", metavar="N", help="only this gate; may be repeated")
+    parser.add_argument(
+        "--gate", type=int, action="append", metavar="N", help="only this gate; may be repeated"
+    )
     parser.add_argument("--update", action="store_true", help="write tests/feedback anew, then prove nothing")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time (default 2)")
     options = parser.parse_args(argv)
@@ -90,7 +92,10 @@ def _tell(results: Iterable[Result]) -> int:
     problems: set[Problem] = set()
     for result in results:
         word = "CLOSED" if result.problems else "open"
-        print(f"{word:6}  {result.key}  gate {result.gate:2}: {asks[result.gate]} ({result.seconds:.1f} s)", flush=True)
+        print(
+            f"{word:6}  {result.key}  gate {result.gate:2}: {asks[result.gate]} ({result.seconds:.1f} s)",
+            flush=True,
+        )
         for problem in result.problems:
             print(f"    {problem}", flush=True)
         problems.update(result.problems)
@@ -108,5 +113,9 @@ def _update(paths: Iterable[Path], root: Path) -> int:
             failed = True
             continue
         names = ", ".join(shown(one) for one in changed)
-        print(f"{path.parent.name}: wrote {names}." if changed else f"{path.parent.name}: no feedback has changed.")
+        print(
+            f"{path.parent.name}: wrote {names}."
+            if changed
+            else f"{path.parent.name}: no feedback has changed."
+        )
     return 1 if failed else 0

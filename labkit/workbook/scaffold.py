@@ -16,7 +16,7 @@ from labkit.workbook.bind import bind
 from labkit.workbook.problems import shown
 from labkit.workbook.proof import Proof
 
-_LAB = Template('''\
+_LAB = Template("""\
 # ---
 # jupyter:
 #   labkit:
@@ -61,7 +61,7 @@ sqs.create_queue(QueueName="parcels", Attributes={"VisibilityTimeout": "2"})
 
 # %% wrong because="The longest timeout, to be safe?" finds="back"
 sqs.create_queue(QueueName="parcels", Attributes={"VisibilityTimeout": "43200"})
-''')
+""")
 
 _CHECKS = Template('''\
 """What the finished exercises of lab $number do."""

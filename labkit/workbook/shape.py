@@ -25,7 +25,9 @@ def shape_problems(lab: Lab) -> Iterator[Problem]:
     """Everything the lab lacks."""
     yield from _placeholders(lab)
     if not lab.exercises:
-        yield lab.source.problem(0, "The lab has no exercise.", 'Add `# %% stub exercise="name"` and its answers.')
+        yield lab.source.problem(
+            0, "The lab has no exercise.", 'Add `# %% stub exercise="name"` and its answers.'
+        )
     for source, exercise in zip(lab.source.exercises(), lab.exercises, strict=True):
         yield from _answers(lab, source)
         yield from _criteria(lab, source, exercise)
@@ -55,7 +57,9 @@ def _answers(lab: Lab, source: ExerciseSource) -> Iterator[Problem]:
         if len(cells) < least:
             example = 'because="..."' + (' finds="..."' if kind == "wrong" else "")
             what = f"{source.name!r} has {len(cells)} {kind} answers and needs {least}."
-            yield lab.source.problem(source.solution.line, what, f"Add `# %% {kind} {example}` below the solution.")
+            yield lab.source.problem(
+                source.solution.line, what, f"Add `# %% {kind} {example}` below the solution."
+            )
     counts = Counter(cell.because for cell in (*source.rights, *source.wrongs))
     for cell in (*source.rights, *source.wrongs):
         if counts[cell.because] > 1:
@@ -68,7 +72,9 @@ def _criteria(lab: Lab, source: ExerciseSource, exercise: Exercise) -> Iterator[
     try:
         known = [criterion.id for criterion in exercise.criteria]
     except LabkitError as error:
-        yield lab.in_checks(source.name, f"The criteria of {source.name!r} cannot be listed: {error}", "Repair it.")
+        yield lab.in_checks(
+            source.name, f"The criteria of {source.name!r} cannot be listed: {error}", "Repair it."
+        )
         return
     for cell in source.wrongs:
         for one in cell.finds:
@@ -82,7 +88,9 @@ def _hints(lab: Lab, exercise: Exercise) -> Iterator[Problem]:
     hints = [hint.strip() for hint in exercise.hints]
     if len(hints) != HINTS or not all(hints) or len(set(hints)) != HINTS:
         what = f"{exercise.name!r} has {len(set(filter(None, hints)))} different hints and needs {HINTS}."
-        yield lab.in_checks(exercise.name, what, "Write a direction, the API call with its page, and code with a blank.")
+        yield lab.in_checks(
+            exercise.name, what, "Write a direction, the API call with its page, and code with a blank."
+        )
         return
     if "`" in hints[0]:
         how = "Say what to think about; the second hint names the call."
@@ -100,7 +108,9 @@ def _about(lab: Lab, exercise: Exercise) -> Iterator[Problem]:
             yield lab.in_checks(exercise.name, f"{exercise.name!r} has no {name}.", how)
     for name, number in {"minutes": exercise.minutes, "points": exercise.points}.items():
         if number <= 0:
-            yield lab.in_checks(exercise.name, f"{exercise.name!r} has {number} {name}.", f"Write `{name}=10`.")
+            yield lab.in_checks(
+                exercise.name, f"{exercise.name!r} has {number} {name}.", f"Write `{name}=10`."
+            )
 
 
 def _covers(lab: Lab) -> Iterator[Problem]:
@@ -121,7 +131,9 @@ def _covers(lab: Lab) -> Iterator[Problem]:
         shown |= mine
     if claimed - shown:
         what = f"The lab covers {_lines(claimed - shown)}, but no exercise or fact of it does."
-        yield lab.source.problem(1, what, "Take them out of `covers` in the header, or add them to an exercise.")
+        yield lab.source.problem(
+            1, what, "Take them out of `covers` in the header, or add them to an exercise."
+        )
 
 
 def _lines(numbers: set[int]) -> str:

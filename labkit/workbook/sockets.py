@@ -40,10 +40,14 @@ def socket_problems(lab: Lab) -> Iterator[Problem]:
     seen = _watched(lab)
     for place in seen["left"]:
         what = f"The solved lab reaches out to {place}."
-        yield lab.source.problem(0, what, "Let the lab use boto3 without endpoint settings, and no other network.")
+        yield lab.source.problem(
+            0, what, "Let the lab use boto3 without endpoint settings, and no other network."
+        )
     if seen["broke"]:
         what = f"The solved lab does not run in a fresh process. {seen['broke']}"
-        yield lab.source.problem(0, what, f"Run `labkit build {lab.source.header.number}`, or repair the cell.")
+        yield lab.source.problem(
+            0, what, f"Run `labkit build {lab.source.header.number}`, or repair the cell."
+        )
 
 
 def _watched(lab: Lab) -> dict[str, Any]:
@@ -52,14 +56,22 @@ def _watched(lab: Lab) -> dict[str, Any]:
         environment = {
             **os.environ,
             **_REAL_SETTINGS,
-            "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+            "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")]).rstrip(
+                os.pathsep
+            ),
             "LABKIT_HOME": home,
             "LABKIT_WORKBOOK": str(lab.root),
         }
         command = [sys.executable, "-m", "labkit.workbook.sockets", lab.key]
         try:
             done = subprocess.run(
-                command, env=environment, cwd=home, capture_output=True, text=True, timeout=SECONDS, check=False
+                command,
+                env=environment,
+                cwd=home,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return {"left": [], "broke": f"It takes longer than {SECONDS} seconds."}

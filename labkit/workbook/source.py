@@ -24,8 +24,8 @@ from pathlib import Path
 
 from labkit.errors import nearest
 from labkit.workbook.header import Header, read_header
-from labkit.workbook.prose import prose_problems
 from labkit.workbook.problems import Problem, SourceError
+from labkit.workbook.prose import prose_problems
 
 # role -> the attributes it must have; there are no optional ones
 ROLES: dict[str, tuple[str, ...]] = {
@@ -87,10 +87,12 @@ class LabSource:
 
     @property
     def key(self) -> str:
+        """The lab's full name: the name of its folder."""
         return self.path.parent.name
 
     @property
     def folder(self) -> Path:
+        """Where lab.py, checks.py and the pictures lie."""
         return self.path.parent
 
     def problem(self, line: int, what: str, how: str) -> Problem:
@@ -202,7 +204,9 @@ def _places(reading: _Reading, text: str) -> list[tuple[int, int]]:
         if quoted or not _NEARLY_HEADER.match(line):
             continue
         if not _HEADER.match(line):
-            reading.wrong(number, f"{line.strip()!r} is not how a cell begins.", "Write `# %% role` at its start.")
+            reading.wrong(
+                number, f"{line.strip()!r} is not how a cell begins.", "Write `# %% role` at its start."
+            )
         starts.append(number)
     return [(start, _first_text(lines, start)) for start in starts]
 
@@ -225,7 +229,9 @@ def _cell(reading: _Reading, line: int, body: int, raw: dict[str, object]) -> Ce
     _check_body(reading, line, role, source)
     finds = tuple(one.strip() for one in attributes.get("finds", "").split(",") if one.strip())
     if role == "wrong" and not finds:
-        reading.wrong(line, "finds is empty.", "Name the criteria of the check that this wrong answer misses.")
+        reading.wrong(
+            line, "finds is empty.", "Name the criteria of the check that this wrong answer misses."
+        )
     return Cell(
         role,
         source,
@@ -272,7 +278,9 @@ def _example(role: str) -> str:
 
 def _check_body(reading: _Reading, line: int, role: str, source: str) -> None:
     if role in BODILESS and source.strip():
-        reading.wrong(line, f"A {role} cell is generated and has no text.", "Move the text to a cell of its own.")
+        reading.wrong(
+            line, f"A {role} cell is generated and has no text.", "Move the text to a cell of its own."
+        )
     if role not in MAY_BE_EMPTY and not source.strip():
         reading.wrong(line, f"This {role} cell is empty.", "Fill it or delete it.")
 
@@ -288,7 +296,9 @@ def _exercise_of(reading: _Reading, line: int, role: str, attributes: dict[str, 
         if not name.isidentifier():
             reading.wrong(line, f"{name!r} cannot be a function.", "Use the name of a function in checks.py.")
         if first := reading.line_of("stub", name):
-            reading.wrong(line, f"{name!r} has a stub already, on line {first}.", "Give one of them another name.")
+            reading.wrong(
+                line, f"{name!r} has a stub already, on line {first}.", "Give one of them another name."
+            )
         return name
     if reading.exercise is None:
         if reading.lost:
@@ -296,7 +306,7 @@ def _exercise_of(reading: _Reading, line: int, role: str, attributes: dict[str, 
         how = "Move it directly below its `# %% stub` cell; no other cell may stand between."
         reading.wrong(line, f"This {role} belongs to no exercise.", how)
     elif role == "solution" and (first := reading.line_of("solution", reading.exercise)):
-        how = "Make it `# %% right because=\"...\"`."
+        how = 'Make it `# %% right because="..."`.'
         reading.wrong(line, f"{reading.exercise!r} has a solution already, on line {first}.", how)
     elif role == "check" and (first := reading.line_of("check", reading.exercise)):
         reading.wrong(line, f"{reading.exercise!r} has a check already, on line {first}.", "Delete one.")
@@ -329,7 +339,9 @@ def _check_whole(reading: _Reading) -> None:
         if cell.role == "setup":
             break
         if cell.role not in ("text", "fact"):
-            reading.wrong(cell.line, f"This {cell.role} stands above the setup.", "Move it below `# %% setup`.")
+            reading.wrong(
+                cell.line, f"This {cell.role} stands above the setup.", "Move it below `# %% setup`."
+            )
     for stub in [cell for cell in reading.cells if cell.role == "stub"]:
         if not reading.line_of("solution", stub.exercise):
             how = "Write a `# %% solution` cell directly below it."

@@ -73,7 +73,9 @@ class Outcome:
     def __str__(self) -> str:
         if self.report is None:
             return self.broke
-        seen = "; ".join(f"{one.id}: {one.seen or one.wanted}" for one in self.report.findings if one.status == "FAIL")
+        seen = "; ".join(
+            f"{one.id}: {one.seen or one.wanted}" for one in self.report.findings if one.status == "FAIL"
+        )
         return f"{self.report.status}" + (f", {seen}" if seen else f", {self.report.message}".rstrip(", "))
 
 
@@ -212,11 +214,13 @@ class Stage:
         file = f"<{self.lab.key}: {what}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         tree = ast.parse(source, file)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        last = tree.body[-1] if tree.body else None
         try:
-            exec(compile(tree, file, "exec"), self.names)
-            if last is None:
+            if not isinstance(last, ast.Expr):
+                exec(compile(tree, file, "exec"), self.names)
                 return None
+            tree.body.pop()
+            exec(compile(tree, file, "exec"), self.names)
             value = eval(compile(ast.Expression(last.value), file, "eval"), self.names)
             repr(value)  # a notebook would show it; some things are told only once
             return value
@@ -224,8 +228,9 @@ class Stage:
             raise
         except (Exception, SystemExit) as error:
             place = _line_in(error, file)
+            where = f" in line {place} of the cell" if place else ""
             at = line + place - 1 if place else line
-            raise CellBroke(at, f"It stopped with {describe(error)} in line {place} of the cell.") from error
+            raise CellBroke(at, f"It stopped with {describe(error)}{where}.") from error
 
     def _account(self) -> tuple[str, int, float]:
         sandbox = self.sandbox

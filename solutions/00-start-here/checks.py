@@ -158,7 +158,7 @@ def read_a_report(world: World, expect: Expect) -> None:
         why="A report tells you what happened and what to do next. It is a tool, not a judge.",
         action='Set the timeout to "0", run the check, and read the report. Then repair it and check again.'
         if hidden
-        else "Do what the report says, then check again.",
+        else "Follow the line above, then check again.",
     )
 
 

@@ -117,11 +117,11 @@ lab.check("who_am_i", account=account)
 # %% [markdown]
 # ## 00.2 · Make a queue that can be found
 #
-# *Story.* Orchard Market has many queues. A **tag** is a label on a resource: a name and a value. People search by tags, and the
-# bill is sorted by them.
+# *Story.* Orchard Market has many queues. A **tag** is a label on a resource: a name and a value. People search by tags,
+# and the bill is sorted by them.
 #
-# *Task.* Create a queue. Its name is up to you. Give it two tags: `project` with the value `orchard`, and `owner` with your
-# name.
+# *Task.* Create a queue. Its name is up to you. Give it two tags: `project` with the value `orchard`, and `owner` with
+# your name.
 
 # %% stub exercise="find_by_tag"
 # Your code here.
@@ -163,10 +163,10 @@ lab.check("find_by_tag")
 #
 # *Story.* Before you trust an alarm, you test it.
 #
-# *Task.* Work with the queue `practice` from above.
+# *Task.* Work with the queue `practice` from above. Its **visibility timeout** says how many seconds SQS hides a message
+# from others after one worker has received it.
 #
-# 1. Set its `VisibilityTimeout` to `"0"`. From now on a message that one worker has received is not hidden from the
-#    others.
+# 1. Set `VisibilityTimeout` to `"0"`. From now on nothing is hidden.
 # 2. Run the check. It fails. Read every line of the report.
 # 3. Repair the queue and check again.
 

@@ -146,14 +146,14 @@ def main() -> int:
     """Measure and print. The exit status says whether the limits hold."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--side", choices=("moto", "labkit"), help=argparse.SUPPRESS)
-    options.add_argument("--calls", type=int, default=100, help="calls of each kind per round")
-    options.add_argument("--rounds", type=int, default=9)
+    options.add_argument("--calls", type=int, default=25, help="calls of each kind per round")
+    options.add_argument("--rounds", type=int, default=41)
     options.add_argument("--quick", action="store_true")
     given = options.parse_args()
     if given.side:
         measure(given.side, given.calls)
         return 0
-    rounds, calls = (3, 20) if given.quick else (given.rounds, given.calls)
+    rounds, calls = (5, 20) if given.quick else (given.rounds, given.calls)
     return 0 if report(compare(rounds, calls)) else 1
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cProfile
 import json
 import pickle
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -189,6 +190,37 @@ def test_a_message_that_another_service_made_is_accepted(sandbox: Sandbox, sqs: 
     found = sqs.receive_message(QueueUrl=url, AttributeNames=["SentTimestamp"])["Messages"][0]
     assert (found["MessageId"], found["Body"]) == ("my-id", "by hand")
     assert abs(int(found["Attributes"]["SentTimestamp"]) / 1000 - sandbox.clock.time()) < 5
+
+
+def steps(work: Callable[..., object], *args: Any, **kwargs: Any) -> int:
+    """How many Python functions are called: what a call costs, without a stopwatch."""
+    profile = cProfile.Profile()
+    profile.runcall(work, *args, **kwargs)
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_no_call_works_harder_in_a_deep_queue(sandbox: Sandbox, sqs: Any, fifo: bool) -> None:
+    given = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if fifo else {}
+    backend = sandbox.backend("sqs")
+    found: dict[int, list[int]] = {}
+    for depth in (20, 5_000):
+        name = f"q{depth}" + ".fifo" * fifo
+        sqs.create_queue(QueueName=name, Attributes=given)
+        for number in range(depth):
+            backend.send_message(name, str(number), group_id=str(number % 7))
+        for message in backend.receive_message(name, 5, 0, 30):  # what is remembered is warm
+            backend.delete_message(name, message.receipt_handle)
+        held = backend.receive_message(name, 1, 0, 30)[0]
+        found[depth] = [
+            steps(backend.send_message, name, "one more", group_id="x"),
+            steps(backend.receive_message, name, 1, 0, 30),
+            steps(backend.change_message_visibility, name, held.receipt_handle, 60),
+            steps(backend.delete_message, name, held.receipt_handle),
+            steps(backend.get_queue_attributes, name, ["All"]),
+        ]
+    for shallow, deep in zip(found[20], found[5_000], strict=True):
+        assert deep <= 1.2 * shallow + 20
 
 
 # -- copies --------------------------------------------------------------------------------------------

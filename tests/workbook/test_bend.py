@@ -39,14 +39,24 @@ def test_statements_inside_a_function_are_dropped_one_at_a_time():
 
 @pytest.mark.parametrize(
     "quiet",
-    ['print("sent", 3)', '"""A docstring."""', "import json", "assert n == 3", "answer", "def f(n: 'int') -> 'int': pass"],
+    [
+        'print("sent", 3)',
+        '"""A docstring."""',
+        "import json",
+        "assert n == 3",
+        "answer",
+        "def f(n: 'int') -> 'int': pass",
+    ],
 )
 def test_what_only_speaks_is_left_alone(quiet):
     assert [what for what in whats(quiet) if not what.startswith("drop `def")] == []
 
 
 def test_every_bend_is_python_and_differs_from_the_solution():
-    source = "for n in range(3):\n    if n > 1:\n        send(str(n), delay=30, fifo=False)\n    else:\n        stop(f'{n:>4} of 3')\n"
+    source = (
+        "for n in range(3):\n    if n > 1:\n        send(str(n), delay=30, fifo=False)\n"
+        "    else:\n        stop(f'{n:>4} of 3')\n"
+    )
     found = bends(source)
     assert len({bend.source for bend in found}) == len(found)
     for bend in found:

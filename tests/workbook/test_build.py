@@ -34,7 +34,11 @@ def source_of(cell):
 
 def test_the_generated_files_lie_where_learners_and_authors_look(workbook):
     assert build.main([]) == 0
-    names = {path.relative_to(workbook.root).as_posix() for path in workbook.root.rglob("*") if path.suffix != ".py"}
+    names = {
+        path.relative_to(workbook.root).as_posix()
+        for path in workbook.root.rglob("*")
+        if path.suffix != ".py"
+    }
     assert {
         "labs/week01/90-two-queues.ipynb",
         "solutions/week01/90-two-queues.ipynb",
@@ -62,15 +66,26 @@ def test_notebooks_are_valid_and_have_no_outputs(notebooks):
 
 
 def test_a_new_cell_changes_no_id_of_an_exercise(workbook, notebooks):
-    workbook.change(workbook.source, "# A worked example", "# More.\n\n# %%\nmore = 1\n\n# %% [markdown]\n# A worked")
-    again = json.loads(build.generated(bind(workbook.source, workbook.root))[build.places(workbook.source, workbook.root).solved])
+    workbook.change(
+        workbook.source, "# A worked example", "# More.\n\n# %%\nmore = 1\n\n# %% [markdown]\n# A worked"
+    )
+    again = json.loads(
+        build.generated(bind(workbook.source, workbook.root))[
+            build.places(workbook.source, workbook.root).solved
+        ]
+    )
     for role in ("solution", "check"):
-        assert [cell["id"] for cell in cells_of(notebooks[1], role)] == [cell["id"] for cell in cells_of(again, role)]
+        assert [cell["id"] for cell in cells_of(notebooks[1], role)] == [
+            cell["id"] for cell in cells_of(again, role)
+        ]
 
 
 def test_the_learners_notebook_holds_stubs_and_no_answer(notebooks):
     learner, solved = notebooks
-    assert [source_of(cell) for cell in cells_of(learner, "stub")] == ['letters = ""', "def work(url):\n    return []"]
+    assert [source_of(cell) for cell in cells_of(learner, "stub")] == [
+        'letters = ""',
+        "def work(url):\n    return []",
+    ]
     assert not cells_of(learner, "solution")
     assert not cells_of(solved, "stub")
     text = json.dumps(learner)
@@ -81,7 +96,10 @@ def test_the_learners_notebook_holds_stubs_and_no_answer(notebooks):
 
 def test_each_exercise_is_followed_by_its_check_cell(notebooks):
     for notebook, role in zip(notebooks, ("stub", "solution"), strict=True):
-        roles = [(cell["metadata"]["labkit"]["role"], cell["metadata"]["labkit"].get("exercise")) for cell in notebook["cells"]]
+        roles = [
+            (cell["metadata"]["labkit"]["role"], cell["metadata"]["labkit"].get("exercise"))
+            for cell in notebook["cells"]
+        ]
         for name in ("hide", "worker"):
             assert roles[roles.index((role, name)) + 1] == ("check", name)
     calls = [source_of(cell) for cell in cells_of(notebooks[0], "check")]
@@ -126,11 +144,16 @@ def test_pictures_are_inside_and_facts_are_written_out(notebooks):
 
 def test_below_its_heading_an_exercise_says_what_it_asks(notebooks):
     text = "\n".join(source_of(cell) for cell in notebooks[0]["cells"])
-    assert "## 90.1 · Hide a letter for two minutes\n\n*About 4 minutes · 10 points · on the short path ★*\n\nMake" in text
+    assert (
+        "## 90.1 · Hide a letter for two minutes\n\n*About 4 minutes · 10 points · on the short path ★*\n\nMake"
+        in text
+    )
 
 
 def test_code_for_one_edition_stays_out_of_the_other(workbook):
-    workbook.change(workbook.source, "waiting = []", "waiting = []\n\n# %% learner\nmine = 1\n\n# %% solved\nyours = 1")
+    workbook.change(
+        workbook.source, "waiting = []", "waiting = []\n\n# %% learner\nmine = 1\n\n# %% solved\nyours = 1"
+    )
     build.write(bind(workbook.source, workbook.root))
     where = build.places(workbook.source, workbook.root)
     learner, solved = (path.read_text(encoding="utf-8") for path in (where.learner, where.solved))
@@ -209,7 +232,9 @@ def test_an_unknown_lab_is_refused_with_the_nearest(workbook):
 
 
 def test_a_picture_whose_text_runs_over_lines_is_inlined_too(workbook):
-    (workbook.source.parent / "fence.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
+    (workbook.source.parent / "fence.svg").write_text(
+        "<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8"
+    )
     text = workbook.source.read_text(encoding="utf-8")
     head, mark, rest = text.partition("# %% [markdown]\n# # ")
     title, line_end, rest = rest.partition("\n")

@@ -21,7 +21,9 @@ def built(workbook):
     return workbook
 
 
-@pytest.mark.parametrize("name", ["90", 90, "90-two", "90-two-queues", "90-TWO-QUEUES", "90-two-queues.ipynb"])
+@pytest.mark.parametrize(
+    "name", ["90", 90, "90-two", "90-two-queues", "90-TWO-QUEUES", "90-two-queues.ipynb"]
+)
 def test_a_lab_is_found_by_number_beginning_or_key(built, name):
     lab = catalogue.find(name)
     assert (lab.key, lab.title, lab.minutes) == ("90-two-queues", "Two queues", 10)
@@ -66,7 +68,10 @@ def test_exercises_are_found_by_name_and_number(built):
 def test_solutions_wrong_answers_and_the_story_so_far(built):
     lab = catalogue.find("90")
     assert "120" in lab.solution("90.1")
-    assert [(one.because, one.finds) for one in lab.wrong_answers("hide")][0] == ("minutes for seconds", ("hidden",))
+    assert next((one.because, one.finds) for one in lab.wrong_answers("hide")) == (
+        "minutes for seconds",
+        ("hidden",),
+    )
     assert lab.story_before("hide") == ()
     assert lab.story_before("worker") == (lab.solution("hide"), "waiting = []")
     assert lab.setup().startswith("import boto3")
@@ -122,6 +127,11 @@ def test_finding_a_lab_imports_nothing_third_party(built, root):
     )
     environment = {**os.environ, "PYTHONPATH": str(root), "LABKIT_WORKBOOK": str(built.root)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=Path.home(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=Path.home(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "[]"

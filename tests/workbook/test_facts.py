@@ -49,6 +49,8 @@ def test_a_flawed_fact_is_told(workbook, problems_of, old, new, what, how):
 
 def test_an_unsourced_fact_is_refused(workbook, problems_of):
     text = workbook.facts.read_text(encoding="utf-8")
-    workbook.facts.write_text(text.replace(text[text.index("sources") : text.index("checked")], ""), encoding="utf-8")
+    workbook.facts.write_text(
+        text.replace(text[text.index("sources") : text.index("checked")], ""), encoding="utf-8"
+    )
     (problem,) = problems_of(lambda: read_facts(workbook.facts))
     assert "unsourced" in problem.how

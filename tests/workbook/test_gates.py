@@ -68,10 +68,34 @@ SHAPE = {
         "Two answers to 'worker'",
         "its own reason",
     ),
-    "a criterion misspelt": ("lab.py", 'finds="gone"', 'finds="gon"', "'worker' has no criterion 'gon'", "gone"),
-    "two hints": ("checks.py", '        "A borrowed message is hidden for a while.",\n', "", "needs 3", "with a blank"),
-    "a first hint with code": ("checks.py", "A borrowed message", "`receive_message`", "shows code", "think about"),
-    "a last hint without a blank": ("checks.py", '"VisibilityTimeout": "____"', '"VisibilityTimeout"', "no blank", "____"),
+    "a criterion misspelt": (
+        "lab.py",
+        'finds="gone"',
+        'finds="gon"',
+        "'worker' has no criterion 'gon'",
+        "gone",
+    ),
+    "two hints": (
+        "checks.py",
+        '        "A borrowed message is hidden for a while.",\n',
+        "",
+        "needs 3",
+        "with a blank",
+    ),
+    "a first hint with code": (
+        "checks.py",
+        "A borrowed message",
+        "`receive_message`",
+        "shows code",
+        "think about",
+    ),
+    "a last hint without a blank": (
+        "checks.py",
+        '"VisibilityTimeout": "____"',
+        '"VisibilityTimeout"',
+        "no blank",
+        "____",
+    ),
     "no minutes": ("checks.py", "minutes=4", "minutes=0", "'hide' has 0 minutes", "minutes=10"),
     "no docstring": (
         "checks.py",
@@ -84,7 +108,13 @@ SHAPE = {
     "covers what the lab does not": ("checks.py", '("L250",)', '("L250-L251",)', "covers L251", "header"),
     "claims what nothing covers": ("lab.py", "[L250, ", "[L249, L250, ", "covers L249", "Take them out"),
     "takes longer than the lab": ("checks.py", "minutes=6", "minutes=60", "take 64 minutes", "Correct"),
-    "an unknown service": ("lab.py", "services: [sqs]", "services: [sqs, sqz]", "no AWS service 'sqz'", "sqs"),
+    "an unknown service": (
+        "lab.py",
+        "services: [sqs]",
+        "services: [sqs, sqz]",
+        "no AWS service 'sqz'",
+        "sqs",
+    ),
     "a wrong choice unexplained": (
         "checks.py",
         'why_not={"b": "That is the longest."}',
@@ -92,8 +122,20 @@ SHAPE = {
         "does not say why b is wrong",
         "why_not",
     ),
-    "a criterion that cannot be listed": ("checks.py", '            "back",\n', '            "ba" + "ck",\n', "cannot be listed", ""),
-    "placeholder text": ("lab.py", "A small lab,", "REPLACE: a small lab,", "Placeholder text", "what a learner"),
+    "a criterion that cannot be listed": (
+        "checks.py",
+        '            "back",\n',
+        '            "ba" + "ck",\n',
+        "cannot be listed",
+        "",
+    ),
+    "placeholder text": (
+        "lab.py",
+        "A small lab,",
+        "REPLACE: a small lab,",
+        "Placeholder text",
+        "what a learner",
+    ),
 }
 
 
@@ -128,7 +170,7 @@ def test_gate_2_a_stub_that_breaks(workbook, closed):
 
 def test_gate_2_a_check_that_breaks_on_the_stub(workbook, closed):
     workbook.change(workbook.checks, "sorted(found or [])", "sorted(found + bodies[3])")
-    problem = only([one for one in closed(2)])
+    problem = only(closed(2))
     assert problem.path.name == "checks.py"
     assert "check of 'worker' itself breaks on the stub answer" in problem.what
 
@@ -140,7 +182,9 @@ def test_gate_3_a_right_answer_that_is_refused(workbook, closed):
         'sqs.set_queue_attributes(QueueUrl=letters, Attributes={"VisibilityTimeout": "12"})',
     )
     problem = only(closed(3))
-    assert "The right answer to 'hide' (the timeout is set later) does not pass: failed, hidden:" in problem.what
+    assert (
+        "The right answer to 'hide' (the timeout is set later) does not pass: failed, hidden:" in problem.what
+    )
     assert problem.line == line - 2
 
 
@@ -191,14 +235,18 @@ def test_gate_4_a_wrong_answer_that_misses_something_else(workbook, closed):
 
 
 def test_gate_4_a_wrong_answer_that_breaks_before_it_is_checked(workbook, closed):
-    line = workbook.change(workbook.source, '    raise RuntimeError("broken down")', "    pass\nraise RuntimeError")
+    line = workbook.change(
+        workbook.source, '    raise RuntimeError("broken down")', "    pass\nraise RuntimeError"
+    )
     problem = only(closed(4))
     assert "breaks before it is checked" in problem.what
     assert problem.line == line + 1
 
 
 def test_gate_5_a_criterion_nobody_misses(workbook, closed):
-    workbook.change(workbook.source, 'because="never deletes" finds="gone"', 'because="never deletes" finds="bodies"')
+    workbook.change(
+        workbook.source, 'because="never deletes" finds="gone"', 'because="never deletes" finds="bodies"'
+    )
     workbook.change(
         workbook.source,
         '    return [message["Body"] for message in answer["Messages"]]',
@@ -226,7 +274,11 @@ def test_gate_6_a_bent_solution_that_passes(workbook, closed):
 
 
 def test_gate_6_a_reason_where_nothing_survives(workbook, closed):
-    line = workbook.change(workbook.source, "    bodies = []\n    while True", "    bodies = []  # survives: who knows\n    while True")
+    line = workbook.change(
+        workbook.source,
+        "    bodies = []\n    while True",
+        "    bodies = []  # survives: who knows\n    while True",
+    )
     problem = only(closed(6))
     assert (problem.what, problem.line) == ("Nothing bent survives here.", line)
 
@@ -238,7 +290,11 @@ def test_gate_6_a_reason_that_says_nothing(workbook, closed):
 
 def test_gate_6_a_bent_solution_that_never_ends_is_no_pass(workbook, closed, monkeypatch):
     monkeypatch.setattr("labkit.workbook.proof.BENT_SECONDS", 0.5)
-    workbook.change(workbook.source, "            return bodies\n", "            done = True  # survives: see below\n            return bodies\n")
+    workbook.change(
+        workbook.source,
+        "            return bodies\n",
+        "            done = True  # survives: see below\n            return bodies\n",
+    )
     proof = Proof.of(workbook.source, workbook.root)
     build.main([])
     tried = {bend.what: outcome for bend, outcome in proof.bent("worker")}
@@ -297,7 +353,11 @@ def test_gate_9_a_reset_that_leaves_something(closed, monkeypatch):
 
 def test_gate_10_an_exercise_that_needs_a_cell_learners_do_not_have(workbook, closed):
     workbook.change(workbook.source, "waiting = []", "waiting = []\n\n# %% solved\nurl_of = str")
-    workbook.change(workbook.source, "    bodies = []\n    while True", "    bodies = []\n    url = url_of(url)\n    while True")
+    workbook.change(
+        workbook.source,
+        "    bodies = []\n    while True",
+        "    bodies = []\n    url = url_of(url)\n    while True",
+    )
     problem = only(closed(10))
     assert 'After `lab.jump_to("worker")` its solution does not pass' in problem.what
     assert "both notebooks run" in problem.how
@@ -306,7 +366,11 @@ def test_gate_10_an_exercise_that_needs_a_cell_learners_do_not_have(workbook, cl
 def test_gate_10_a_lab_that_only_runs_in_a_fresh_kernel(workbook, closed):
     other = workbook.folder.with_name("91-more-queues")
     other.mkdir()
-    text = workbook.source.read_text(encoding="utf-8").replace("90", "91").replace("waiting = []", "import os\n\nos.environ['MY_LAB'] = '91'")
+    text = (
+        workbook.source.read_text(encoding="utf-8")
+        .replace("90", "91")
+        .replace("waiting = []", "import os\n\nos.environ['MY_LAB'] = '91'")
+    )
     (other / "lab.py").write_text(text, encoding="utf-8")
     (other / "tube.svg").write_bytes((workbook.folder / "tube.svg").read_bytes())
     (other / "checks.py").write_text(workbook.checks.read_text(encoding="utf-8"), encoding="utf-8")
@@ -345,7 +409,9 @@ def test_gate_13_a_report_whose_text_says_less(closed, monkeypatch):
     from labkit.judging import Report
 
     whole = Report.text
-    monkeypatch.setattr(Report, "text", lambda self: whole(self).replace("Why:", "").replace("Two workers", ""))
+    monkeypatch.setattr(
+        Report, "text", lambda self: whole(self).replace("Why:", "").replace("Two workers", "")
+    )
     problem = next(one for one in closed(13) if "minutes" in one.what or "reason" in one.what)
     assert "has no reason of 'hidden' in its text form" in problem.what
 
@@ -359,7 +425,10 @@ def test_gate_14_feedback_nobody_has_read_has_changed_or_is_left_over(workbook, 
 
     workbook.change(workbook.checks, "Two workers would handle it.", "Two workers would do it.")
     problem = only(closed(14))
-    assert "Learners now read 'Why: Two workers would do it.' instead of 'Why: Two workers would handle it.'" in problem.what
+    assert (
+        "Learners now read 'Why: Two workers would do it.' instead of 'Why: Two workers would handle it.'"
+        in problem.what
+    )
     kept = problem.path.read_text(encoding="utf-8").splitlines()
     assert "would handle it" in kept[problem.line - 1]
     assert "labkit prove 90 --update" in problem.how

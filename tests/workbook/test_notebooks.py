@@ -11,7 +11,9 @@ from labkit.judging.report import MIME
 from labkit.workbook import build, notebooks
 
 
-def code(role: str = "code", count: int | None = 1, outputs: list[dict[str, Any]] | None = None, source: str = "x"):
+def code(
+    role: str = "code", count: int | None = 1, outputs: list[dict[str, Any]] | None = None, source: str = "x"
+):
     return {
         "cell_type": "code",
         "execution_count": count,
@@ -48,8 +50,16 @@ def test_good_notebooks_have_no_fault():
         ("solved", code(outputs=[ERROR]), "It raised ValueError: no."),
         ("solved", code("check", 1, []), "It shows 0 reports instead of one."),
         ("solved", code("check", 1, [report("passed")] * 2), "It shows 2 reports instead of one."),
-        ("solved", code("check", 1, [report("failed")]), "The solved notebook does not pass (failed; missed: third)."),
-        ("solved", code("check", 1, [report("not started", findings=[])]), "does not pass (not started; missed: nothing)."),
+        (
+            "solved",
+            code("check", 1, [report("failed")]),
+            "The solved notebook does not pass (failed; missed: third).",
+        ),
+        (
+            "solved",
+            code("check", 1, [report("not started", findings=[])]),
+            "does not pass (not started; missed: nothing).",
+        ),
         ("learner", code("check", 1, [report("passed")]), "The untouched notebook passes."),
         ("learner", code("check", 1, [report("fault", message="line 3")]), "The check itself broke: line 3"),
     ],
@@ -66,13 +76,17 @@ def test_an_empty_cell_need_not_run():
 
 @pytest.mark.slow
 def test_run_tells_what_each_notebook_showed_and_keeps_the_bad_ones(workbook, capfd):
-    workbook.change(workbook.source, '"VisibilityTimeout": "120"})["QueueUrl"]', '"VisibilityTimeout": "12"})["QueueUrl"]')
+    workbook.change(
+        workbook.source, '"VisibilityTimeout": "120"})["QueueUrl"]', '"VisibilityTimeout": "12"})["QueueUrl"]'
+    )
     build.main([])
     capfd.readouterr()
     assert notebooks.main(["90", "--keep", "kept"]) == 1
     told = capfd.readouterr().out.splitlines()
     assert told[0].startswith("good    labs/week01/90-two-queues.ipynb: 7 code cells, 0 of 2 checks passed, ")
-    assert told[1].startswith("FAILED  solutions/week01/90-two-queues.ipynb: 7 code cells, 1 of 2 checks passed, ")
+    assert told[1].startswith(
+        "FAILED  solutions/week01/90-two-queues.ipynb: 7 code cells, 1 of 2 checks passed, "
+    )
     assert told[1].endswith("kept as kept/90-two-queues.solved.ipynb")
     assert "cell 8: The solved notebook does not pass (failed; missed: hidden)." in told[2]
     kept = json.loads((workbook.root / "kept" / "90-two-queues.solved.ipynb").read_text(encoding="utf-8"))

@@ -8,8 +8,8 @@ from labkit.course import catalogue
 from labkit.errors import UsageError
 from labkit.workbook import build, scaffold
 from labkit.workbook.gates import GATES
-from labkit.workbook.prove import look
 from labkit.workbook.proof import Proof
+from labkit.workbook.prove import look
 
 
 def test_a_planned_lab_brings_its_title_week_and_minutes(workbook, capsys):
@@ -27,7 +27,9 @@ def test_a_new_lab_passes_every_gate_but_the_one_for_its_words(workbook):
     (path,) = build.chosen(["92"], workbook.root)
     assert path.parent == workbook.root / "solutions" / "92-parcels"
     proof = Proof.of(path, workbook.root)
-    closed = {result.gate: result.problems for result in (look(gate, proof) for gate in GATES) if result.problems}
+    closed = {
+        result.gate: result.problems for result in (look(gate, proof) for gate in GATES) if result.problems
+    }
     assert list(closed) == [1]
     (problem,) = closed[1]
     assert "Placeholder text stands here and in 2 more lines" in problem.what

@@ -103,7 +103,9 @@ def test_nothing_of_a_stage_is_left_behind(lab):
 
 
 def test_a_check_cell_must_end_with_the_report(workbook):
-    workbook.change(workbook.source, 'lab.check("worker", work=work)', 'report = lab.check("worker", work=work)')
+    workbook.change(
+        workbook.source, 'lab.check("worker", work=work)', 'report = lab.check("worker", work=work)'
+    )
     build.main([])
     with Stage(bind(workbook.source, workbook.root)) as stage:
         solution = bring_to(stage, "worker")

@@ -1,26 +1,25 @@
 """One small module per kind of timeline: it turns the trace's events into lanes.
 
-Each has one function, `story(events, now, bodies) -> Story`. A new kind of timeline is a new module here and a
+Each has one function, `story(past: Past) -> Story`. A new kind of timeline is a new module here and a
 line in `KINDS`.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from labkit.errors import NotFound
 
 if TYPE_CHECKING:
-    from labkit.drawing.timeline_model import Story
-    from labkit.sandbox.trace import Event
+    from labkit.drawing.timeline_model import Past, Story
 
 KINDS: Final[Mapping[str, str]] = {"messages": "sqs", "calls": "calls"}
 """What `timeline(kind=...)` takes, and the module that tells it."""
 
-Teller = Callable[["Sequence[Event]", float, Mapping[str, str]], "Story"]
-"""Takes the events in order, the time now, and names of things the trace does not name (id -> name)."""
+Teller = Callable[["Past"], "Story"]
+"""Turns what happened into lanes."""
 
 
 def teller(kind: str) -> Teller:

@@ -103,7 +103,7 @@ class Life:
         self.catch_up(now)
         planned = max([self.delayed_until, *self.copies], default=0.0)
         last = Bar(self._from, max(now, self._from), self._state, planned)
-        places = " > ".join(dict.fromkeys(short_name(one) for one in self.places))
+        places = tuple(dict.fromkeys(short_name(one) for one in self.places))
         marks = tuple(sorted(self.marks, key=lambda mark: mark.time))
         return Lane(name, (*self.bars, last), marks, places, self._standing(planned), self.message)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from labkit.drawing.lanes._sqs_bodies import bodies_of
 from labkit.drawing.lanes._sqs_life import Life
-from labkit.drawing.timeline_model import Lane, Look, Sign, Story
+from labkit.drawing.timeline_model import Lane, Look, Past, Sign, Story
 from labkit.drawing.timeline_words import cut, date_of, moment, ordinal, times
 from labkit.judging.card import clean, plural
 from labkit.sandbox.trace import Event, short_name
@@ -63,10 +63,9 @@ class _Reader:
             self._queue_call(event)
 
     def _queue_call(self, event: Event) -> None:
-        name = short_name(event.resource)
-        known = [arn for arn in self.queues if short_name(arn) == name]
+        known = [arn for arn in self.queues if _same_queue(arn, event.resource)]
         if event.action == "CreateQueue":
-            self.queues.setdefault(known[0] if known else name)
+            self.queues.setdefault(known[0] if known else short_name(event.resource))
         else:
             for arn in known:
                 self.empty(arn, event.time, "lost with its queue")
@@ -76,6 +75,15 @@ class _Reader:
             if life.queue == queue and (life.copies or life.delayed_until):
                 life.mark(time, "gone", said)
                 life.end(time, "lost")
+
+
+def _same_queue(arn: str, url: str) -> bool:
+    """Whether a queue's URL (or its name) means the queue with this ARN."""
+    if not arn.startswith("arn:") or not url.startswith("http"):
+        return short_name(arn) == short_name(url)
+    region, account, name = arn.split(":")[3:6]
+    host, _, path = url.partition("://")[2].partition("/")
+    return path.rstrip("/").endswith(f"{account}/{name}") and (region in host or "amazonaws" not in host)
 
 
 def _sent(reader: _Reader, event: Event) -> None:
@@ -177,24 +185,24 @@ _HANDLERS: Final[Mapping[str, Callable[[_Reader, Event], None]]] = {
 }
 
 
-def story(events: Sequence[Event], now: float, bodies: Mapping[str, str]) -> Story:
-    """The life of every message. `bodies` names messages whose sending is not in the trace (id -> body)."""
+def story(past: Past) -> Story:
+    """The life of every message that is or was in the account, or in one queue."""
     reader = _Reader()
-    for event in events:
+    for event in past.events:
         reader.read(event)
-    names = _names(reader.lives, {**bodies, **bodies_of(events)})
-    lanes = tuple(life.lane(names[key], now) for key, life in reader.lives.items())
-    known = tuple(dict.fromkeys(short_name(queue) for queue in reader.queues))
+    names = _names(reader.lives, {**past.bodies, **bodies_of(past.events)})
+    lanes = (life.lane(names[key], past.now) for key, life in reader.lives.items())
+    kept = tuple(lane for lane in lanes if not past.resource or past.resource in lane.places)
     return Story(
-        title="Messages",
+        title=f"Messages of {past.resource}" if past.resource else "Messages",
         nouns=("message", "messages"),
-        lanes=lanes,
+        lanes=kept,
         looks=LOOKS,
         signs=SIGNS,
-        now=now,
-        empty="No message was sent yet.",
-        known=known,
-        notices=tuple(notices(lanes)),
+        now=past.now,
+        known=tuple(dict.fromkeys(short_name(queue) for queue in reader.queues)),
+        notices=notices,
+        empty=f"No message was sent{f' to {past.resource}' if past.resource else ''} yet.",
     )
 
 

@@ -372,5 +372,7 @@ def delay_again(queue: Queue) -> None:
     store, now = opened(queue)
     for entry in list(store.entries.values()):
         if entry.state in ("delayed", "available") and not entry.receives:
-            store.delay(entry, entry.enqueued + queue.delay_seconds, now)
+            until = entry.enqueued + queue.delay_seconds
+            entry.message.delayed_until = until * 1000
+            store.delay(entry, until, now)
     rearm(queue)

@@ -31,7 +31,10 @@ hidden_for = question(
 def hide(world: World, expect: Expect) -> None:
     """A message comes back two minutes after it was received."""
     queue = expect.found(
-        "exists", world.queue("letters"), "There is a queue named letters.", action="Create it with `create_queue`."
+        "exists",
+        world.queue("letters"),
+        "There is a queue named letters.",
+        action="Create it with `create_queue`.",
     )
     with world.rehearsal():
         sent = queue.send(world.word())

@@ -1,0 +1,94 @@
+"""The model cache: the same data as botocore reads, whatever happens to the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore import loaders
+from botocore.loaders import Loader
+
+from labkit.sandbox import Sandbox
+from labkit.sandbox.models import ModelCache, cache_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def through_cache(read: Callable[[], Any]) -> Any:
+    cache = ModelCache()
+    cache.start()
+    try:
+        return read()
+    finally:
+        cache.stop()
+
+
+def model() -> Any:
+    return Loader().load_service_model("sqs", "service-2")
+
+
+def services() -> Any:
+    return Loader().list_available_services("service-2")
+
+
+@pytest.mark.parametrize("read", [model, services])
+def test_first_and_later_reads_give_what_botocore_gives(folder: Path, read: Callable[[], Any]) -> None:
+    expected = read()
+    assert through_cache(read) == expected
+    assert list(folder.iterdir())
+    assert through_cache(read) == expected
+
+
+def test_the_second_read_comes_from_the_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    through_cache(model)
+    monkeypatch.setattr(loaders.json, "loads", lambda *_, **__: pytest.fail("it was parsed again"))
+    # Small files are parsed each time, so only the large model itself is read here.
+    path = next(Path(loaders.__file__).parent.glob("data/sqs/*/service-2.json*"))
+    method = loaders._JSON_OPEN_METHODS[".json.gz" if path.suffix == ".gz" else ".json"]
+    data = through_cache(lambda: loaders.JSONFileLoader()._load_file(str(path), method))
+    assert data["metadata"]["serviceId"] == "SQS"
+
+
+def test_two_readers_do_not_share_what_they_change(folder: Path) -> None:
+    first = through_cache(model)
+    first["metadata"]["serviceId"] = "changed"
+    assert through_cache(model)["metadata"]["serviceId"] == "SQS"
+
+
+def test_broken_files_are_read_anew_and_mended(folder: Path) -> None:
+    expected = through_cache(model)
+    for path in folder.iterdir():
+        path.write_bytes(b"\xff not marshal")
+    assert through_cache(model) == expected
+    assert through_cache(model) == expected
+
+
+def test_a_folder_that_cannot_be_made_costs_only_time(folder: Path) -> None:
+    folder.write_text("a file where a folder should be", encoding="utf-8")
+    assert through_cache(model)["metadata"]["serviceId"] == "SQS"
+
+
+def test_a_missing_file_is_still_missing(folder: Path) -> None:
+    assert through_cache(lambda: loaders.JSONFileLoader().load_file(str(folder / "nothing"))) is None
+
+
+def test_stop_gives_botocore_its_own_reader_back(folder: Path) -> None:
+    before = loaders.JSONFileLoader.__dict__["_load_file"]
+    with Sandbox():
+        assert loaders.JSONFileLoader.__dict__["_load_file"] is not before
+        boto3.client("sqs").list_queues()
+    assert loaders.JSONFileLoader.__dict__["_load_file"] is before
+
+
+def test_without_a_named_folder_it_is_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LABKIT_CACHE", raising=False)
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert cache_folder().is_relative_to(tmp_path / "labkit")
