@@ -50,11 +50,11 @@ pod              | Kubernetes pod                  | compute     | pod
 fargate          | Fargate                         | compute     | container-cloud
 ecr              | ECR repository                  | compute     | layers
 ec2              | EC2 instance                    | compute     | microchip
-autoscaling      | Auto Scaling group              | compute     | stack
+autoscaling      | Auto Scaling group              | compute     | scale
 sqs              | SQS queue                       | integration | queue
 sns              | SNS topic                       | integration | broadcast
 eventbridge      | EventBridge bus                 | integration | router
-rule             | EventBridge rule                | integration | router
+rule             | EventBridge rule                | integration | funnel
 scheduler        | EventBridge Scheduler schedule  | integration | clock
 pipes            | EventBridge pipe                | integration | pipe
 stepfunctions    | Step Functions state machine    | integration | states

@@ -112,13 +112,15 @@ class Lane:
 class Past:
     """What a teller of stories works from: the events in order, the time now, one resource's name or "".
 
-    `bodies` names things that the trace no longer names (message id -> body).
+    `bodies` names things that the trace no longer names (message id -> body), `names` are the resources that the
+    account has beside those in the trace.
     """
 
     events: Sequence[Event]
     now: float
     resource: str = ""
     bodies: Mapping[str, str] = field(default_factory=dict)
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ class Story:
 
     `nouns` are the words for one lane and for several. `looks` and `signs` are in the order of the legend.
     `now` is the time of the account. `known` are the resources one could ask for. `notices` says of lanes what
-    a reader should see first, best first. `empty` is told when there is no lane.
+    a reader should see first, best first. `empty` is told when there is no lane. A story whose lanes can be
+    `counted` by state is drawn as counts when there are `many`.
     """
 
     title: str
@@ -140,6 +143,7 @@ class Story:
     notices: Callable[[Sequence[Lane]], list[str]] = lambda lanes: []
     empty: str = "Nothing has happened yet."
     counted: bool = True
+    many: bool = False
 
     @property
     def begin(self) -> float:

@@ -101,9 +101,7 @@ class Clock:
 
     # -- moving ----------------------------------------------------------------------------------
 
-    def advance(
-        self, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0
-    ) -> Moved:
+    def advance(self, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> Moved:
         """Let time pass at once and play everything that falls due, in order.
 
         Raises `UsageError` when the time is negative, not a number, or longer than ten years.
@@ -286,4 +284,3 @@ def _spoken(seconds: float) -> str:
     if rest or not parts:
         parts.append(f"{rest} s")
     return " ".join(parts)
-

@@ -51,20 +51,28 @@ class Door:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._process: Callable[..., Any] | None = None
+        self._names: Any = None
 
     def start(self) -> None:
         """Let calls in."""
         _wrap_botocore_once()
+        from moto.core import responses
         from moto.core.models import botocore_stubber
 
         self._process = botocore_stubber.process_request
         botocore_stubber.process_request = self._answer
+        # moto looks through all methods of a service for every call; they change only with our hooks,
+        # which are in place before a service answers for the first time.
+        self._names = responses.method_names_from_class
+        responses.method_names_from_class = functools.cache(self._names)
 
     def stop(self) -> None:
         """Close the door. Clients that were made here stay shut out of the real AWS."""
+        from moto.core import responses
         from moto.core.models import botocore_stubber
 
         if self._process is not None:
+            responses.method_names_from_class = self._names
             vars(botocore_stubber).pop("process_request", None)
             self._process = None
 

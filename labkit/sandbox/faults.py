@@ -55,9 +55,7 @@ class Faults:
     def __repr__(self) -> str:
         if not self._active:
             return "No faults are switched on."
-        return "\n".join(
-            f"{name}: {self.share(name):.0%} ({KNOWN[name]})" for name in sorted(self._active)
-        )
+        return "\n".join(f"{name}: {self.share(name):.0%} ({KNOWN[name]})" for name in sorted(self._active))
 
     def export(self) -> dict[str, dict[str, Any]]:
         """A copy of what is switched on, as `restore` takes it."""

@@ -78,7 +78,9 @@ def _listing(original: Any, folder: Path) -> Any:
     @functools.wraps(original)
     def list_available_services(self: Any, type_name: str) -> Any:
         paths = [path for path in self._potential_locations() if Path(path).is_dir()]
-        facts = "|".join([botocore.__version__, *(f"{path}:{os.stat(path).st_mtime_ns}" for path in paths)])
+        facts = "|".join(
+            [botocore.__version__, *(f"{path}:{Path(path).stat().st_mtime_ns}" for path in paths)]
+        )
         mark = f"{type_name}-{_digest(facts)}.list"
         kept = _read(folder / mark)
         if kept is None:
@@ -92,7 +94,7 @@ def _listing(original: Any, folder: Path) -> Any:
 def _mark(path: str) -> str | None:
     """The name under which a file is kept, or None when it is not there or not worth keeping."""
     try:
-        found = os.stat(path)
+        found = Path(path).stat()
     except OSError:
         return None
     if found.st_size < WORTH_IT:
@@ -126,6 +128,6 @@ def _write(path: Path, value: Any) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(marshal.dumps(value))
-        os.replace(name, path)
+        Path(name).replace(path)
     except (OSError, ValueError):
         pass  # a full disk or a read-only home: slower, and right

@@ -12,7 +12,7 @@ from pathlib import Path
 from labkit.judging import Report
 from labkit.judging.card import clean
 from labkit.workbook.problems import Problem
-from labkit.workbook.proof import Proof, Tried
+from labkit.workbook.proof import Proof
 
 _SMALL_PRINT = re.compile(r"\n  \([\d.]+ s, random values from seed \d+\)$")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?")
@@ -48,35 +48,34 @@ def folder(proof: Proof) -> Path:
     return proof.lab.root / "tests" / "feedback" / proof.lab.key
 
 
-def texts(proof: Proof) -> dict[Path, str]:
-    """The feedback as it is now: one text for each exercise."""
-    return {
-        folder(proof) / f"{exercise.name}.txt": _text(
-            proof, exercise.name, [one for one in proof.calm.of("wrong") if one.exercise == exercise.name]
-        )
-        for exercise in proof.lab.exercises
-    }
+def place(proof: Proof, exercise: str) -> Path:
+    """The file with the feedback of one exercise."""
+    return folder(proof) / f"{exercise}.txt"
 
 
-def differences(proof: Proof) -> Iterator[Problem]:
-    """Where the feedback is not what reviewers have read."""
+def differences(proof: Proof, exercise: str) -> Iterator[Problem]:
+    """Where the feedback of an exercise is not what reviewers have read."""
+    path, text = place(proof, exercise), _text(proof, exercise)
     cure = f"Read it; if it is good, run `labkit prove {proof.lab.source.header.number} --update` and commit the file."
-    now = texts(proof)
-    for path, text in now.items():
-        if not path.exists():
-            yield Problem(path, 0, "Nobody has read this feedback yet: the file is missing.", cure)
-        elif (kept := path.read_text(encoding="utf-8")) != text:
-            line, before, after = _first_difference(kept, text)
-            yield Problem(path, line, f"Learners now read {after!r} instead of {before!r}.", cure)
-    for path in sorted(folder(proof).glob("*.txt")):
-        if path not in now:
-            yield Problem(path, 0, "The lab has no such exercise any more.", "Delete the file.")
+    if not path.exists():
+        yield Problem(path, 0, "Nobody has read this feedback yet: the file is missing.", cure)
+    elif (kept := path.read_text(encoding="utf-8")) != text:
+        line, before, after = _first_difference(kept, text)
+        yield Problem(path, line, f"Learners now read {after!r} instead of {before!r}.", cure)
+
+
+def left_over(proof: Proof) -> Iterator[Problem]:
+    """Files of exercises that are no more."""
+    known = {place(proof, exercise.name) for exercise in proof.lab.exercises}
+    for path in sorted(set(folder(proof).glob("*.txt")) - known):
+        yield Problem(path, 0, "The lab has no such exercise any more.", "Delete the file.")
 
 
 def update(proof: Proof) -> list[Path]:
     """Write the feedback as it is now; returns the files that changed."""
     changed = []
-    for path, text in texts(proof).items():
+    for exercise in proof.lab.exercises:
+        path, text = place(proof, exercise.name), _text(proof, exercise.name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
@@ -84,14 +83,14 @@ def update(proof: Proof) -> list[Path]:
     return changed
 
 
-def _text(proof: Proof, exercise: str, wrongs: list[Tried]) -> str:
+def _text(proof: Proof, exercise: str) -> str:
     number, title = proof.lab.number(exercise), proof.lab.checks.exercises[exercise].title
     head = [
         f"What learners read after each known wrong answer to {number} {title}.",
         "Written by `labkit prove --update`. Read it as a learner would; change the check, not this file.",
     ]
     parts = ["\n".join(head)]
-    for one in wrongs:
+    for one in proof.calm(exercise).of("wrong"):
         said = one.outcome.report.text() if one.outcome.report else one.outcome.broke
         parts.append(
             f"---- {one.cell.because} (misses {', '.join(one.cell.finds)})\n\n{_same_each_time(said)}"

@@ -9,7 +9,7 @@ from labkit.judging.report import FAULT
 from labkit.workbook import assemble, build, feedback
 from labkit.workbook.order import order_problems
 from labkit.workbook.problems import Problem
-from labkit.workbook.proof import Played, Proof, Tried
+from labkit.workbook.proof import Played, Proof, Solved, Tried
 from labkit.workbook.shape import shape_problems
 from labkit.workbook.sockets import socket_problems
 from labkit.workbook.stage import CellBroke
@@ -19,11 +19,20 @@ Problems = Iterator[Problem]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One gate: its number in the design, what it asks, and the function that looks."""
+    """One gate: its number in the design, what it asks, and the functions that look at a lab and an exercise."""
 
     number: int
     asks: str
-    look: Callable[[Proof], Problems]
+    of_lab: Callable[[Proof], Problems] | None = None
+    of_exercise: Callable[[Proof, str], Problems] | None = None
+
+    def look(self, proof: Proof) -> Problems:
+        """Everything this gate finds in a lab and in all its exercises."""
+        if self.of_lab:
+            yield from self.of_lab(proof)
+        if self.of_exercise:
+            for exercise in proof.lab.exercises:
+                yield from self.of_exercise(proof, exercise.name)
 
 
 def shape(proof: Proof) -> Problems:
@@ -31,40 +40,39 @@ def shape(proof: Proof) -> Problems:
     yield from shape_problems(proof.lab)
 
 
-def stubs_fail(proof: Proof) -> Problems:
+def stub_fails(proof: Proof, exercise: str) -> Problems:
     """Gate 2."""
-    yield from _broken(proof, proof.calm)
-    for one in proof.calm.of("stub"):
+    yield from _broken(proof, proof.calm(exercise))
+    for one in proof.calm(exercise).of("stub"):
         if one.outcome.report is None:
             how = "A learner runs every cell: let the stub run as it is."
-            yield _at(proof, one, f"The stub of {one.exercise!r} breaks. {one.outcome.broke}", how)
+            yield _at(proof, one, f"The stub of {exercise!r} breaks. {one.outcome.broke}", how)
         elif one.outcome.passed:
             how = "Let the check look at what the exercise asks for, or take the answer out of the stub."
-            yield _at(proof, one, f"The untouched stub of {one.exercise!r} passes.", how)
+            yield _at(proof, one, f"The untouched stub of {exercise!r} passes.", how)
         else:
             yield from _fault(proof, one)
 
 
-def right_answers_pass(proof: Proof) -> Problems:
+def right_answers_pass(proof: Proof, exercise: str) -> Problems:
     """Gate 3."""
-    yield from _broken(proof, proof.calm)
-    for one in proof.calm.of("solution", "right"):
-        if not one.outcome.passed:
-            how = "Repair the answer, or let the check judge what it does and not how."
-            yield _at(proof, one, f"{_named(one)} does not pass: {one.outcome}.", how)
-    refused = {id(one.cell) for one in proof.calm.of("solution", "right") if not one.outcome.passed}
-    yield from _broken(proof, proof.messy)
-    for one in proof.messy.of("solution", "right"):
-        if not one.outcome.passed and id(one.cell) not in refused:
+    yield from _broken(proof, proof.calm(exercise))
+    refused = [one for one in proof.calm(exercise).of("solution", "right") if not one.outcome.passed]
+    for one in refused:
+        how = "Repair the answer, or let the check judge what it does and not how."
+        yield _at(proof, one, f"{_named(one)} does not pass: {one.outcome}.", how)
+    told = [one.cell for one in refused]
+    for one in proof.messy(exercise).tried:
+        if not one.outcome.passed and one.cell not in told:
             what = f"{_named(one)} passes alone, but not among other people's things: {one.outcome}."
             how = "Let the check find what it made itself, by a fresh name or message id, and count nothing else."
-            yield proof.lab.in_checks(one.exercise, what, how)
+            yield proof.lab.in_checks(exercise, what, how)
 
 
-def wrong_answers_fail(proof: Proof) -> Problems:
+def wrong_answers_fail(proof: Proof, exercise: str) -> Problems:
     """Gate 4."""
-    yield from _broken(proof, proof.calm)
-    for one in proof.calm.of("wrong"):
+    yield from _broken(proof, proof.calm(exercise))
+    for one in proof.calm(exercise).of("wrong"):
         if one.outcome.report is None:
             how = (
                 'Let it run to its end. A function that breaks when it is called is wrong with `finds="..."`.'
@@ -75,47 +83,31 @@ def wrong_answers_fail(proof: Proof) -> Problems:
         elif set(one.outcome.missed) != set(one.cell.finds):
             missed = ",".join(one.outcome.missed)
             what = f"{_named(one)} should miss {', '.join(one.cell.finds)}. It misses {missed or 'nothing'}."
-            how = (
-                f'Write `finds="{missed}"` if that is meant, or repair the check.'
-                if missed
-                else "Sharpen the check."
-            )
-            yield _at(proof, one, what, how)
+            rename = f'Write `finds="{missed}"` if that is meant, or repair the check.'
+            yield _at(proof, one, what, rename if missed else "Sharpen the check.")
 
 
-def every_criterion_is_missed(proof: Proof) -> Problems:
+def every_criterion_is_missed(proof: Proof, exercise: str) -> Problems:
     """Gate 5. A stub does nothing and so misses almost everything: it proves prerequisites only."""
-    yield from _broken(proof, proof.calm)
-    for exercise in proof.lab.exercises:
-        by_stub, by_wrong = (_missed(proof, exercise.name, kind) for kind in ("stub", "wrong"))
-        for criterion in exercise.criteria:
-            if criterion.id in by_wrong or (criterion.prerequisite and criterion.id in by_stub):
-                continue
-            what = f"No wrong answer to {exercise.name!r} misses the criterion {criterion.id!r}."
-            how = f'Add `# %% wrong because="..." finds="{criterion.id}"` to lab.py, or drop the criterion.'
-            how += _suggested(proof, criterion.id, exercise.name)
-            yield Problem(proof.lab.checks.path, criterion.line, what, how)
+    played = proof.calm(exercise)
+    yield from _broken(proof, played)
+    by_stub, by_wrong = played.missed_by("stub"), played.missed_by("wrong")
+    for criterion in proof.lab.checks.exercises[exercise].criteria:
+        if criterion.id in by_wrong or (criterion.prerequisite and criterion.id in by_stub):
+            continue
+        what = f"No wrong answer to {exercise!r} misses the criterion {criterion.id!r}."
+        how = f'Add `# %% wrong because="..." finds="{criterion.id}"` to lab.py, or drop the criterion.'
+        how += _suggested(proof, criterion.id, exercise)
+        yield Problem(proof.lab.checks.path, criterion.line, what, how)
 
 
-def _missed(proof: Proof, exercise: str, kind: str) -> set[str]:
-    return {name for one in proof.calm.of(kind) if one.exercise == exercise for name in one.outcome.missed}
-
-
-def bent_solutions_fail(proof: Proof) -> Problems:
+def bent_solutions_fail(proof: Proof, exercise: str) -> Problems:
     """Gate 6."""
-    for exercise in proof.lab.exercises:
-        yield from bent_solutions_of(proof, exercise.name)
-
-
-def bent_solutions_of(proof: Proof, exercise: str) -> Problems:
-    """Gate 6 for one exercise."""
-    solution = next(one.solution for one in proof.lab.source.exercises() if one.name == exercise)
+    source, solution = proof.lab.source, proof.source(exercise).solution
     try:
         tried = proof.bent(exercise)
     except CellBroke as broke:
-        yield proof.lab.source.problem(
-            broke.line, f"The lab does not come to {exercise!r}. {broke.what}", "Repair it."
-        )
+        yield source.problem(broke.line, f"The lab does not come to {exercise!r}. {broke.what}", "Repair it.")
         return
     excused = proof.excused(exercise)
     used: set[int] = set()
@@ -126,18 +118,14 @@ def bent_solutions_of(proof: Proof, exercise: str) -> Problems:
         used |= reasons_here
         if not reasons_here:
             how = "Sharpen the check; where the bent answer is right, end the line with `# survives: reason`."
-            line = solution.body + bend.line - 1
-            yield proof.lab.source.problem(line, f"A bent solution of {exercise!r} passes: {bend.what}.", how)
+            what = f"A bent solution of {exercise!r} passes: {bend.what}."
+            yield source.problem(solution.body + bend.line - 1, what, how)
     for line, reason in excused.items():
         where = solution.body + line - 1
         if not reason:
-            yield proof.lab.source.problem(
-                where, "This `# survives:` gives no reason.", "Say why it is right."
-            )
+            yield source.problem(where, "This `# survives:` gives no reason.", "Say why it is right.")
         elif line not in used:
-            yield proof.lab.source.problem(
-                where, "Nothing bent survives here.", "Delete the `# survives:` comment."
-            )
+            yield source.problem(where, "Nothing bent survives here.", "Delete the `# survives:` comment.")
 
 
 def notebooks_run(proof: Proof) -> Problems:
@@ -159,20 +147,21 @@ def notebooks_run(proof: Proof) -> Problems:
             yield lab.source.problem(line, f"In the {verdict.edition} notebook: {fault.what}", how)
 
 
-def checks_leave_no_trace(proof: Proof) -> Problems:
+def check_leaves_no_trace(proof: Proof, exercise: str) -> Problems:
     """Gate 8."""
-    yield from _broken(proof, proof.calm)
-    for one in (*proof.calm.tried, *proof.messy.tried):
+    yield from _broken(proof, proof.calm(exercise))
+    for one in (*proof.calm(exercise).tried, *proof.messy(exercise).tried):
         if one.outcome.touched:
-            what = f"The check of {one.exercise!r} leaves something behind ({one.kind} answer): {one.outcome.touched}."
+            what = f"The check of {exercise!r} leaves something behind ({one.kind} answer): {one.outcome.touched}."
             how = "Change the account only through `world`, and the clock only through `world.clock`."
-            yield proof.lab.in_checks(one.exercise, what, how)
+            yield proof.lab.in_checks(exercise, what, how)
 
 
 def reset_empties(proof: Proof) -> Problems:
     """Gate 9."""
-    if proof.calm.left:
-        what = f"After `lab.reset()` the account still holds: {proof.calm.left}."
+    yield from _broken(proof, proof.solved)
+    if proof.solved.left:
+        what = f"After `lab.reset()` the account still holds: {proof.solved.left}."
         yield proof.lab.source.problem(0, what, "This is labkit's own fault: mend `Sandbox.reset`.")
 
 
@@ -191,37 +180,30 @@ def stays_on_this_machine(proof: Proof) -> Problems:
     yield from socket_problems(proof.lab)
 
 
-def reports_read_as_text(proof: Proof) -> Problems:
+def reports_read_as_text(proof: Proof, exercise: str) -> Problems:
     """Gate 13."""
-    for one, report in proof.calm.reports:
+    for one, report in proof.calm(exercise).reports:
         missing = feedback.missing_in_text(report)
         if missing:
-            what = (
-                f"The report of the {one.kind} answer to {one.exercise!r} has no {missing} in its text form."
-            )
+            what = f"The report of the {one.kind} answer to {exercise!r} has no {missing} in its text form."
             yield _at(proof, one, what, "This is labkit's own fault: mend labkit/judging/render.py.")
-
-
-def feedback_is_frozen(proof: Proof) -> Problems:
-    """Gate 14."""
-    yield from feedback.differences(proof)
 
 
 GATES: tuple[Gate, ...] = (
     Gate(1, "the lab has everything a lab has", shape),
-    Gate(2, "no untouched stub passes", stubs_fail),
-    Gate(3, "every right answer passes, also in a messy account", right_answers_pass),
-    Gate(4, "every wrong answer misses what it names", wrong_answers_fail),
-    Gate(5, "every criterion is missed by some wrong answer", every_criterion_is_missed),
-    Gate(6, "no bent solution passes without a reason", bent_solutions_fail),
+    Gate(2, "no untouched stub passes", of_exercise=stub_fails),
+    Gate(3, "every right answer passes, also in a messy account", of_exercise=right_answers_pass),
+    Gate(4, "every wrong answer misses what it names", of_exercise=wrong_answers_fail),
+    Gate(5, "every criterion is missed by some wrong answer", of_exercise=every_criterion_is_missed),
+    Gate(6, "no bent solution passes without a reason", of_exercise=bent_solutions_fail),
     Gate(7, "both notebooks run under papermill", notebooks_run),
-    Gate(8, "a check leaves no trace", checks_leave_no_trace),
+    Gate(8, "a check leaves no trace", of_exercise=check_leaves_no_trace),
     Gate(9, "reset leaves an empty account", reset_empties),
     Gate(10, "the lab runs after any other, and from any exercise", any_order),
     Gate(11, "generated files are what the source gives", generated_is_current),
     Gate(12, "no socket but loopback is opened", stays_on_this_machine),
-    Gate(13, "reports are complete as text", reports_read_as_text),
-    Gate(14, "the feedback is the one reviewers have read", feedback_is_frozen),
+    Gate(13, "reports are complete as text", of_exercise=reports_read_as_text),
+    Gate(14, "the feedback is the one reviewers have read", feedback.left_over, feedback.differences),
 )
 
 
@@ -235,8 +217,8 @@ def _at(proof: Proof, one: Tried, what: str, how: str) -> Problem:
     return proof.lab.source.problem(one.outcome.line or one.cell.line, what, how)
 
 
-def _broken(proof: Proof, played: Played) -> Problems:
-    """A cell between the exercises that does not run: nothing after it was tried."""
+def _broken(proof: Proof, played: Played | Solved) -> Problems:
+    """A cell between the exercises that does not run: nothing below it was tried."""
     if played.broke is not None:
         what = f"The solved lab does not run to its end. {played.broke.what}"
         yield proof.lab.source.problem(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,15 +31,18 @@ class Tried:
 
 @dataclass(slots=True)
 class Played:
-    """One run of the solved lab. `broke` is the cell that ended it early, with what happened."""
+    """The answers to one exercise. `broke` is the cell above it that ended everything, with what happened."""
 
     tried: list[Tried] = field(default_factory=list)
     broke: CellBroke | None = None
-    left: str = ""  # what was in the account after a reset
 
     def of(self, *kinds: str) -> list[Tried]:
         """What was tried of these kinds."""
         return [one for one in self.tried if one.kind in kinds]
+
+    def missed_by(self, kind: str) -> set[str]:
+        """The criteria that answers of this kind miss."""
+        return {name for one in self.of(kind) for name in one.outcome.missed}
 
     @property
     def reports(self) -> Iterator[tuple[Tried, Report]]:
@@ -49,11 +52,22 @@ class Played:
                 yield one, one.outcome.report
 
 
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The solved lab from top to bottom. `left` is what the account still held after a reset."""
+
+    broke: CellBroke | None
+    left: str
+
+
 class Proof:
     """What proving one lab needs. Each run happens when a gate first asks for it, and only once."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self._sources = {one.name: one for one in lab.source.exercises()}
+        self._calm: dict[str, Played] = {}
+        self._messy: dict[str, Played] = {}
         self._bent: dict[str, list[tuple[Bend, Outcome]]] = {}
 
     @classmethod
@@ -61,15 +75,23 @@ class Proof:
         """Of the lab with this lab.py. Raises SourceError."""
         return cls(bind(path, root))
 
-    @cached_property
-    def calm(self) -> Played:
-        """Every written answer, in an account of its own."""
-        return self._played(_every_answer)
+    def source(self, exercise: str) -> ExerciseSource:
+        """An exercise's cells."""
+        return self._sources[exercise]
 
-    @cached_property
-    def messy(self) -> Played:
+    def calm(self, exercise: str) -> Played:
+        """Every written answer, in an account of its own."""
+        if exercise not in self._calm:
+            source = self.source(exercise)
+            answers = [("stub", source.stub), *_right(source), *(("wrong", cell) for cell in source.wrongs)]
+            self._calm[exercise] = self._played(exercise, answers)
+        return self._calm[exercise]
+
+    def messy(self, exercise: str) -> Played:
         """Every right answer, in an account full of somebody else's things."""
-        return self._played(_right_answers, is_messy=True)
+        if exercise not in self._messy:
+            self._messy[exercise] = self._played(exercise, _right(self.source(exercise)), is_messy=True)
+        return self._messy[exercise]
 
     def bent(self, exercise: str) -> list[tuple[Bend, Outcome]]:
         """Every bent solution of one exercise. Raises CellBroke where the lab does not come to it."""
@@ -86,33 +108,36 @@ class Proof:
 
     def excused(self, exercise: str) -> dict[int, str]:
         """The reasons for survival beside the solution, by line of the solution."""
-        return reasons(self._source(exercise).solution.source)
+        return reasons(self.source(exercise).solution.source)
 
-    def _source(self, exercise: str) -> ExerciseSource:
-        return next(one for one in self.lab.source.exercises() if one.name == exercise)
+    @cached_property
+    def solved(self) -> Solved:
+        """The solved lab, and then a reset."""
+        with Stage(self.lab) as stage:
+            broke = None
+            try:
+                for cell in self.lab.source.cells:
+                    stage.play(cell)
+            except CellBroke as error:
+                broke = error
+            return Solved(broke, left_after_reset(stage) if "lab" in stage.names else "")
 
-    def _played(
-        self, answers: Callable[[ExerciseSource], list[tuple[str, Cell]]], is_messy: bool = False
-    ) -> Played:
+    def _played(self, exercise: str, answers: list[tuple[str, Cell]], is_messy: bool = False) -> Played:
         played = Played()
         with Stage(self.lab) as stage:
             stage.open()
             if is_messy:
                 messy.fill(stage.sandbox, self.lab.source.header.services)
             try:
-                for cell in self.lab.source.cells:
-                    if cell.role == "stub" and cell.exercise:
-                        mark = stage.mark()
-                        for kind, answer in answers(self._source(cell.exercise)):
-                            stage.back(mark)
-                            outcome = _try(stage, cell.exercise, answer, is_messy)
-                            played.tried.append(Tried(kind, cell.exercise, answer, outcome))
-                        stage.back(mark)
-                    stage.play(cell)
+                bring_to(stage, exercise)
             except CellBroke as broke:
                 played.broke = broke
-            if "lab" in stage.names:
-                played.left = left_after_reset(stage)
+                return played
+            mark = stage.mark()
+            for kind, answer in answers:
+                stage.back(mark)
+                outcome = _try(stage, exercise, answer, is_messy)
+                played.tried.append(Tried(kind, exercise, answer, outcome))
         return played
 
 
@@ -138,12 +163,7 @@ def left_after_reset(stage: Stage) -> str:
     return ", ".join(words)
 
 
-def _every_answer(exercise: ExerciseSource) -> list[tuple[str, Cell]]:
-    wrongs = [("wrong", cell) for cell in exercise.wrongs]
-    return [("stub", exercise.stub), *_right_answers(exercise), *wrongs]
-
-
-def _right_answers(exercise: ExerciseSource) -> list[tuple[str, Cell]]:
+def _right(exercise: ExerciseSource) -> list[tuple[str, Cell]]:
     return [("solution", exercise.solution), *(("right", cell) for cell in exercise.rights)]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,22 @@ from labkit.workbook.gates import GATES, Gate
 from labkit.workbook.problems import Problem, SourceError, shown
 from labkit.workbook.proof import Proof
 
-# Gates that look at the same runs stay together in one process; the rest spreads over the cores.
-GROUPS = ((1, 2, 3, 4, 5, 8, 9, 11, 13, 14), (6,), (7,), (10, 12))
+# Gates of a whole lab that are quick enough to be looked at in one go.
+_TOGETHER = (1, 9, 11, 14)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of the work: some gates of one lab, or of one of its exercises."""
+
+    path: Path
+    exercise: str | None
+    gates: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one gate found in one lab, and how long it looked, in seconds."""
+    """What one gate found in one lab or exercise, and how long it looked, in seconds."""
 
     key: str
     gate: int
@@ -34,37 +44,69 @@ class Result:
 
 
 def look(gate: Gate, proof: Proof) -> Result:
-    """One gate of one lab."""
-    begun = time.monotonic()
-    problems = tuple(dict.fromkeys(gate.look(proof)))
-    return Result(proof.lab.key, gate.number, problems, time.monotonic() - begun)
+    """One gate of one lab, all its exercises included."""
+    return _timed(gate, proof, lambda: gate.look(proof))
 
 
 def prove(paths: Sequence[Path], root: Path, numbers: Iterable[int], jobs: int = 2) -> Iterator[Result]:
-    """Every asked gate of every lab, in the order in which they are done.
+    """Every asked gate of every lab, in parts, in the order in which they are done.
 
     A source that cannot be read is told as gate 1, and its lab has no further results.
     """
-    wanted = set(numbers)
-    groups = [tuple(number for number in group if number in wanted) for group in GROUPS]
-    tasks = [(path, group) for group in groups for path in paths if group]
+    tasks = _tasks(paths, set(numbers))
     if jobs == 1:
-        for path, group in tasks:
-            yield from _look_at(path, root, group)
+        for task in tasks:
+            yield from _look_at(task, root)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit whatever is open here
     with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
-        waiting = [pool.submit(_look_at, path, root, group) for path, group in tasks]
+        waiting = [pool.submit(_look_at, task, root) for task in tasks]
         for done in as_completed(waiting):
             yield from done.result()
 
 
-def _look_at(path: Path, root: Path, numbers: tuple[int, ...]) -> list[Result]:
+def stub_names(path: Path) -> list[str]:
+    """The exercises of a lab.py, read without loading anything."""
+    return _STUB.findall(path.read_text(encoding="utf-8"))
+
+
+_STUB = re.compile(r'^# %% stub exercise="(\w+)"', re.MULTILINE)
+
+
+def _tasks(paths: Sequence[Path], wanted: set[int]) -> list[Task]:
+    """The long ones first, so that no core waits at the end."""
+    of_lab = [gate.number for gate in GATES if gate.of_lab and gate.number in wanted]
+    of_exercise = tuple(gate.number for gate in GATES if gate.of_exercise and gate.number in wanted)
+    groups: list[tuple[int, ...]] = [(number,) for number in of_lab if number not in _TOGETHER]
+    groups.append(tuple(number for number in of_lab if number in _TOGETHER))
+    tasks = [Task(path, name, of_exercise) for path in paths for name in stub_names(path)]
+    tasks += [Task(path, None, group) for group in groups for path in paths]
+    return [task for task in tasks if task.gates]
+
+
+_proofs: dict[Path, Proof] = {}
+
+
+def _look_at(task: Task, root: Path) -> list[Result]:
     try:
-        proof = Proof.of(path, root)
+        if task.path not in _proofs:
+            _proofs[task.path] = Proof.of(task.path, root)
+        proof = _proofs[task.path]
     except SourceError as error:
-        return [Result(path.parent.name, 1, tuple(error.problems), 0.0)]
-    return [look(gate, proof) for gate in GATES if gate.number in numbers]
+        return [Result(task.path.parent.name, 1, tuple(error.problems), 0.0)]
+    return [_part(gate, proof, task.exercise) for gate in GATES if gate.number in task.gates]
+
+
+def _part(gate: Gate, proof: Proof, exercise: str | None) -> Result:
+    if exercise is None:
+        return _timed(gate, proof, lambda: gate.of_lab(proof) if gate.of_lab else ())
+    return _timed(gate, proof, lambda: gate.of_exercise(proof, exercise) if gate.of_exercise else ())
+
+
+def _timed(gate: Gate, proof: Proof, found: Callable[[], Iterable[Problem]]) -> Result:
+    begun = time.monotonic()
+    problems = tuple(dict.fromkeys(found()))
+    return Result(proof.lab.key, gate.number, problems, time.monotonic() - begun)
 
 
 def main(argv: list[str]) -> int:
@@ -88,18 +130,21 @@ def main(argv: list[str]) -> int:
 
 
 def _tell(results: Iterable[Result]) -> int:
-    asks = {gate.number: gate.asks for gate in GATES}
-    problems: set[Problem] = set()
+    """Print problems as they are found, and at the end how each gate stands."""
+    parts: dict[tuple[str, int], list[Result]] = {}
+    problems: dict[Problem, None] = {}
     for result in results:
-        word = "CLOSED" if result.problems else "open"
-        print(
-            f"{word:6}  {result.key}  gate {result.gate:2}: {asks[result.gate]} ({result.seconds:.1f} s)",
-            flush=True,
-        )
+        parts.setdefault((result.key, result.gate), []).append(result)
         for problem in result.problems:
-            print(f"    {problem}", flush=True)
-        problems.update(result.problems)
-    print(f"{len(problems)} things to change." if problems else "All gates are open.")
+            if problem not in problems:
+                print(problem, flush=True)
+            problems[problem] = None
+    asks = {gate.number: gate.asks for gate in GATES}
+    for (key, number), found in sorted(parts.items()):
+        word = "CLOSED" if any(one.problems for one in found) else "open"
+        print(f"{word:6}  {key}  gate {number:2}: {asks[number]} ({sum(one.seconds for one in found):.1f} s)")
+    count = len(problems)
+    print(f"{count} {'thing' if count == 1 else 'things'} to change." if count else "All gates are open.")
     return 1 if problems else 0
 
 

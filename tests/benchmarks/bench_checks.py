@@ -70,6 +70,12 @@ if __name__ == "__main__":
     print(f"{'ms':28}{'median':>10}{'slowest':>10}  goal")
     for name, values in times.items():
         print(row(name, values))
-    print(row("all checks", [value for values in times.values() for value in values], "median < 150, slowest < 1000"))
+    print(
+        row(
+            "all checks",
+            [value for values in times.values() for value in values],
+            "median < 150, slowest < 1000",
+        )
+    )
     print(row("a rehearsal is entered", enter, "< 10"))
     print(row("a rehearsal is left", leave, "< 10"))

@@ -16,8 +16,14 @@ ANSWER = "print((time.{clock}() - began) * 1000)\n"
 FIRST_CALL = "boto3.client('sqs', region_name='eu-west-1').create_queue(QueueName='orders')\n"
 
 PROGRAMS = {
-    "bare moto": CLOCK + "import boto3\nfrom moto import mock_aws\nmock_aws().start()\n" + FIRST_CALL + ANSWER,
-    'labkit.open("16")': CLOCK + "import labkit\nlab = labkit.open('16')\nimport boto3\n" + FIRST_CALL + ANSWER,
+    "bare moto": CLOCK
+    + "import boto3\nfrom moto import mock_aws\nmock_aws().start()\n"
+    + FIRST_CALL
+    + ANSWER,
+    'labkit.open("16")': CLOCK
+    + "import labkit\nlab = labkit.open('16')\nimport boto3\n"
+    + FIRST_CALL
+    + ANSWER,
     "the sandbox alone": CLOCK
     + "from labkit.sandbox import Sandbox\nsandbox = Sandbox().start()\nimport boto3\n"
     + FIRST_CALL

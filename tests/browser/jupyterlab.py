@@ -53,7 +53,10 @@ def server(folder: Path, theme: str = "JupyterLab Light") -> Iterator[str]:
     settings = folder / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab"
     for extension, values in {
         "apputils-extension/themes.jupyterlab-settings": {"theme": theme},
-        "apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false", "checkForUpdates": False},
+        "apputils-extension/notification.jupyterlab-settings": {
+            "fetchNews": "false",
+            "checkForUpdates": False,
+        },
         # With the default, cells outside the window are not in the page and cannot be found.
         "notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
     }.items():

@@ -11,7 +11,7 @@ import pytest
 from tests.browser.jupyterlab import Notebook, server
 
 LAB = "labs/week09/16-sqs-standard-queues.ipynb"
-FORGETS_TO_DELETE = '''
+FORGETS_TO_DELETE = """
 def place(queue_url, order):
     sqs.send_message(QueueUrl=queue_url, MessageBody=order)
 
@@ -19,7 +19,7 @@ def place(queue_url, order):
 def work(queue_url, pack):
     for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
         pack(message["Body"])
-'''
+"""
 DELETES = FORGETS_TO_DELETE.replace(
     'pack(message["Body"])',
     'if pack(message["Body"]):\n'
@@ -36,7 +36,10 @@ def test_wrong_feedback_hint_right(browser: Any, tmp_path: Path) -> None:
         page.on("pageerror", lambda error: errors.append(str(error)))
         elsewhere: list[str] = []
         page.on(
-            "request", lambda one: None if one.url.startswith((address, "data:", "blob:")) else elsewhere.append(one.url)
+            "request",
+            lambda one: (
+                None if one.url.startswith((address, "data:", "blob:")) else elsewhere.append(one.url)
+            ),
         )
         notebook = Notebook(page, address, LAB)
         header = notebook.run(notebook.place("labkit.open("))

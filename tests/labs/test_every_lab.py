@@ -1,46 +1,43 @@
 """Every gate of every lab. What fails here says which line of which file to change, and how.
 
-The same as `labkit prove`; gate 6, the longest, is split by exercise, so that two workers share it.
+The same as `labkit prove`, one test for each gate of a lab or exercise, so that two workers share the work.
 """
 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from labkit.course.catalogue import course_map
 from labkit.workbook import build
-from labkit.workbook.gates import GATES, Gate, bent_solutions_of
+from labkit.workbook.gates import GATES, Gate
 from labkit.workbook.problems import Problem
 from labkit.workbook.proof import Proof
+from labkit.workbook.prove import stub_names
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {path.parent.name: path for path in build.sources(ROOT)}
-BENT = 6
-STUB = re.compile(r'^# %% stub exercise="(\w+)"', re.MULTILINE)
+
+OF_LABS = [
+    pytest.param(key, gate, id=f"{key}-gate{gate.number}") for key in SOURCES for gate in GATES if gate.of_lab
+]
+# The gates of one exercise stand together: they look at the same runs, which a worker keeps.
+OF_EXERCISES = [
+    pytest.param(key, name, gate, id=f"{key}-{name}-gate{gate.number}")
+    for key, path in SOURCES.items()
+    for name in stub_names(path)
+    for gate in GATES
+    if gate.of_exercise
+]
 
 
 @functools.cache
 def proof_of(key: str) -> Proof:
-    """One proof for each worker: its gates look at the same runs."""
+    """One proof for each worker."""
     return Proof.of(SOURCES[key], ROOT)
-
-
-def each_gate() -> Iterator[object]:
-    for key in SOURCES:
-        for gate in GATES:
-            if gate.number != BENT:
-                yield pytest.param(key, gate, id=f"{key}-gate{gate.number}")
-
-
-def each_exercise() -> Iterator[object]:
-    for key, path in SOURCES.items():
-        for name in STUB.findall(path.read_text(encoding="utf-8")):
-            yield pytest.param(key, name, id=f"{key}-{name}")
 
 
 def nothing_to_change(problems: Iterable[Problem]) -> None:
@@ -55,14 +52,16 @@ def whole_workbook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize(("key", "gate"), list(each_gate()))
-def test_gate(key: str, gate: Gate) -> None:
-    nothing_to_change(gate.look(proof_of(key)))
+@pytest.mark.parametrize(("key", "gate"), OF_LABS)
+def test_lab(key: str, gate: Gate) -> None:
+    assert gate.of_lab is not None
+    nothing_to_change(gate.of_lab(proof_of(key)))
 
 
-@pytest.mark.parametrize(("key", "exercise"), list(each_exercise()))
-def test_gate_6_no_bent_solution_passes_without_a_reason(key: str, exercise: str) -> None:
-    nothing_to_change(bent_solutions_of(proof_of(key), exercise))
+@pytest.mark.parametrize(("key", "exercise", "gate"), OF_EXERCISES)
+def test_exercise(key: str, exercise: str, gate: Gate) -> None:
+    assert gate.of_exercise is not None
+    nothing_to_change(gate.of_exercise(proof_of(key), exercise))
 
 
 def test_every_notebook_has_a_source() -> None:

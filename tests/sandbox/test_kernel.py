@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -53,7 +53,7 @@ CELLS = {
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What each cell showed, as one text per cell; run once in one kernel."""
     cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, *CELLS.values())]
     notebook = nbformat.v4.new_notebook(cells=cells)
@@ -61,15 +61,17 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         notebook, timeout=120, kernel_name="python3", allow_errors=True,
         resources={"metadata": {"path": str(tmp_path_factory.mktemp("kernel"))}},
     )  # fmt: skip
-    client.execute(env=os.environ | {"PYTHONPATH": os.getcwd()})
+    client.execute(env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     shown = [_text(cell) for cell in notebook.cells]
     assert shown[0] == "", shown[0]
-    yield dict(zip(CELLS, shown[1:], strict=True))
+    return dict(zip(CELLS, shown[1:], strict=True))
 
 
 def _text(cell: Any) -> str:
     parts = [
-        output.get("text") or output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", []))
+        output.get("text")
+        or output.get("data", {}).get("text/plain")
+        or "\n".join(output.get("traceback", []))
         for output in cell.outputs
     ]
     return "\n".join(parts)
@@ -78,7 +80,9 @@ def _text(cell: Any) -> str:
 @pytest.mark.skipif(os.name == "nt", reason="the shell escapes of the course are written for POSIX shells")
 @pytest.mark.parametrize("cell", ["shell escape", "subprocess"])
 def test_the_aws_cli_is_stopped_in_one_sentence(outputs: dict[str, str], cell: str) -> None:
-    assert outputs[cell].strip().splitlines()[-1].startswith(("The lab stopped the AWS CLI", "Stopped: The lab"))
+    assert (
+        outputs[cell].strip().splitlines()[-1].startswith(("The lab stopped the AWS CLI", "Stopped: The lab"))
+    )
     assert len(outputs[cell].strip().splitlines()) == 1
 
 

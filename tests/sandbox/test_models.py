@@ -87,7 +87,9 @@ def test_stop_gives_botocore_its_own_reader_back(folder: Path) -> None:
     assert loaders.JSONFileLoader.__dict__["_load_file"] is before
 
 
-def test_without_a_named_folder_it_is_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_named_folder_it_is_the_users_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("LABKIT_CACHE", raising=False)
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path))

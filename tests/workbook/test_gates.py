@@ -191,8 +191,8 @@ def test_gate_3_a_right_answer_that_is_refused(workbook, closed):
 def test_gate_3_a_check_confused_by_other_peoples_things(workbook, closed):
     workbook.change(
         workbook.checks,
-        'world.queue("letters"), "There',
-        'world.queue("letters") if len(world.client("sqs").list_queues()["QueueUrls"]) == 1 else None, "There',
+        'world.queue("letters"),',
+        'world.queue("letters") if len(world.client("sqs").list_queues()["QueueUrls"]) == 1 else None,',
     )
     problems = closed(3)
     assert len(problems) == 2

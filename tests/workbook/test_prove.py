@@ -25,7 +25,7 @@ def test_a_closed_gate_tells_the_line_and_the_cure_and_fails(workbook, capsys):
     assert "CLOSED  90-two-queues  gate  1" in told
     assert "solutions/week01/90-two-queues/checks.py:" in told
     assert "'hide' has 0 minutes. Write `minutes=10`." in told
-    assert told.rstrip().endswith("1 things to change.")
+    assert told.rstrip().endswith("1 thing to change.")
     assert line
 
 

@@ -1,0 +1,236 @@
+"""Draws a story with matplotlib: lanes with bars and signs, or, for many lanes, areas of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+
+from labkit.drawing.timeline_axis import Axis, Stretch
+from labkit.drawing.timeline_counts import Counts
+from labkit.drawing.timeline_legend import draw_legend, legend_height
+from labkit.drawing.timeline_model import Bar, Lane, Look, Story
+from labkit.drawing.timeline_paper import INK, RULE, SECONDARY, WIDTH, drawing, sheet, to_svg
+from labkit.drawing.timeline_signs import draw_number, draw_signs, spread
+from labkit.drawing.timeline_words import fitted, spoken, width
+
+LEFT: Final = 196
+RIGHT: Final = 30
+PLOT: Final = WIDTH - LEFT - RIGHT
+_HEAD: Final = 24
+_FOOT: Final = 42
+_AREA: Final = 250
+_COLUMNS: Final = 700
+"""Points of an area's outline at most: about one per pixel."""
+
+
+def lanes_svg(story: Story, start: float) -> str:
+    """One lane each, as SVG."""
+    moments = [moment for lane in story.lanes for moment in lane.moments()]
+    axis = Axis(moments, start, max([story.now, *moments]), PLOT)
+    row = 36 if len(story.lanes) <= 12 else 28 if len(story.lanes) <= 24 else 22
+    with drawing():
+        figure, axes = _frame(story, axis, row * len(story.lanes))
+        signs: dict[str, list[tuple[float, float]]] = {}
+        for number, lane in enumerate(story.lanes):
+            _lane(axes, story, axis, lane, (number + 0.5) * row, row, signs)
+            if number:
+                axes.axhline(number * row, color=RULE, linewidth=0.8, zorder=1, xmin=0)
+        for sign, places in signs.items():
+            draw_signs(axes, story.signs[sign], places, _sign_size(row))
+        return to_svg(figure)
+
+
+def areas_svg(story: Story, counts: Counts) -> str:
+    """How many lanes are in each state, as areas one upon the other."""
+    states = list(counts.by_state)
+    axis = Axis(counts.times, counts.times[0], max(story.now, counts.times[-1]), PLOT)
+    with drawing():
+        figure, axes = _frame(story, axis, _AREA)
+        highest = max(map(sum, zip(*counts.by_state.values(), strict=True)))
+        scale = _AREA * 0.96 / max(1, highest)
+        times = _columns(counts.times, axis)
+        places = [*(axis.at(time) for time in times), float(PLOT)]
+        below = [0.0] * len(places)
+        for state in reversed(states):
+            look = story.looks[state]
+            heights = [counts.at(state, time) * scale for time in times]
+            above = [low + high for low, high in zip(below, [*heights, heights[-1]], strict=True)]
+            axes.fill_between(
+                places,
+                [_AREA - low for low in below],
+                [_AREA - high for high in above],
+                step="post",
+                facecolor=look.fill,
+                edgecolor=look.edge,
+                hatch=look.hatch,
+                linewidth=1.0,
+                zorder=3,
+            )
+            below = above
+        _count_axis(axes, highest, scale, story.nouns[1])
+        return to_svg(figure)
+
+
+# -- the frame -------------------------------------------------------------------------------------
+
+
+def _frame(story: Story, axis: Axis, height: float) -> tuple[Any, Any]:
+    head = legend_height(story) + _HEAD
+    total = head + height + _FOOT
+    figure = sheet(total)
+    draw_legend(figure, story, total)
+    axes = figure.add_axes((LEFT / WIDTH, _FOOT / total, PLOT / WIDTH, height / total))
+    axes.set(xlim=(0, PLOT), ylim=(height, 0), yticks=[])
+    axes.patch.set_visible(False)
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set(color=SECONDARY, linewidth=1.0)
+    _ticks(axes, axis, height)
+    for stretch in axis.breaks:
+        _tear(axes, stretch, height)
+    if axis.start < story.now < axis.end:
+        place = axis.at(story.now)
+        axes.axvline(place, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=4.5)
+        axes.text(place, -6, "now", color=INK, size=11, weight="bold", ha="center", va="bottom")
+    return figure, axes
+
+
+def _ticks(axes: Any, axis: Axis, height: float) -> None:
+    ticks = axis.ticks()
+    labels = [f"{tick.label}\n{tick.date}" if tick.date else tick.label for tick in ticks]
+    axes.set_xticks([tick.place for tick in ticks], labels)
+    axes.tick_params(axis="x", length=5, color=SECONDARY, labelcolor=SECONDARY, labelsize=11, pad=4)
+    for tick in ticks:
+        axes.axvline(tick.place, color=RULE, linewidth=0.8, zorder=0.5)
+    axes.text(12 - LEFT, height + 9, "time in the lab (UTC)", color=SECONDARY, size=11, va="top")
+
+
+def _tear(axes: Any, stretch: Stretch, height: float) -> None:
+    """The visible break: a torn strip, and how much time is left out."""
+    middle, half, tooth = (stretch.left + stretch.right) / 2, 5.0, 6.0
+    count = max(2, int(height / tooth))
+    downs = [number * height / count for number in range(count + 1)]
+    waves = [3.0 if number % 2 else -3.0 for number in range(count + 1)]
+    left = [(middle - half + wave, y) for wave, y in zip(waves, downs, strict=True)]
+    right = [(middle + half + wave, y) for wave, y in zip(waves, downs, strict=True)]
+    axes.add_patch(
+        Polygon([*left, *reversed(right)], facecolor="#FFFFFF", edgecolor="none", zorder=4, clip_on=False)
+    )
+    for line in (left, right):
+        axes.plot(*zip(*line, strict=True), color="#8D99AB", linewidth=1.0, zorder=4.2, clip_on=False)
+    axes.text(
+        middle, -6, spoken(stretch.seconds), color=SECONDARY, size=11, ha="center", va="bottom", style="italic"
+    )
+
+
+# -- lanes -----------------------------------------------------------------------------------------
+
+
+def _lane(
+    axes: Any,
+    story: Story,
+    axis: Axis,
+    lane: Lane,
+    y: float,
+    row: int,
+    signs: dict[str, list[tuple[float, float]]],
+) -> None:
+    _label(axes, lane, y, row, several=len({one.places for one in story.lanes}) > 1)
+    thick = row * 0.5
+    for bar in lane.bars:
+        look = story.looks[bar.state]
+        if not look.done:
+            _bar(axes, axis, bar, look, y, thick)
+    drawn = sorted((axis.at(mark.time), place, mark) for place, mark in enumerate(lane.marks) if mark.sign)
+    size = _sign_size(row)
+    for x, mark, number in spread([(x, mark) for x, _, mark in drawn], size + 1):
+        text = mark.text if number == 1 or mark.text else f"{number:,}"
+        if mark.sign:
+            signs.setdefault(mark.sign, []).append((x, y))
+        hollow = not mark.sign or story.signs[mark.sign].shape == "ring"
+        if text and (not mark.sign or story.signs[mark.sign].shape in ("disc", "ring")):
+            draw_number(axes, x, y, text, hollow=hollow, size=size * 0.62)
+
+
+def _sign_size(row: int) -> float:
+    return 17.0 if row > 30 else 16.0 if row > 24 else 14.0
+
+
+def _label(axes: Any, lane: Lane, y: float, row: int, several: bool) -> None:
+    two_lines = several and row > 30
+    name = fitted(lane.name, LEFT - 28, 12)
+    axes.text(12 - LEFT, y - (7 if two_lines else 0), name, size=12, color=INK, va="center")
+    if two_lines:
+        places = fitted(" > ".join(lane.places), LEFT - 28, 10)
+        axes.text(12 - LEFT, y + 8, places, size=10, color=SECONDARY, va="center")
+
+
+def _bar(axes: Any, axis: Axis, bar: Bar, look: Look, y: float, thick: float) -> None:
+    left, right = axis.at(bar.start), axis.at(bar.end)
+    if bar.planned > bar.end:
+        ends = axis.at(bar.planned)
+        ghost = Rectangle(
+            (right, y - thick / 2), ends - right, thick, facecolor="#FFFFFF", edgecolor=look.edge,
+            linewidth=1.2, linestyle=(0, (3, 2.4)), zorder=2,
+        )  # fmt: skip
+        axes.add_patch(ghost)
+    shape = FancyBboxPatch(
+        (left, y - thick / 2),
+        max(right - left, 1.5),
+        thick,
+        boxstyle=f"round,pad=0,rounding_size={min(3.0, max(right - left, 1.5) / 2)}",
+        facecolor=look.fill,
+        edgecolor=look.edge,
+        linewidth=1.0,
+        linestyle=(0, (3, 2)) if look.dashed else "solid",
+        hatch=look.hatch,
+        zorder=3,
+    )
+    axes.add_patch(shape)
+    _word(axes, axis, left, right, look, y, thick)
+
+
+def _word(axes: Any, axis: Axis, left: float, right: float, look: Look, y: float, thick: float) -> None:
+    """The state's name on the longest clear part of its bar, when it fits there."""
+    if thick < 12:
+        return
+    parts, free = [], left + 12
+    for stretch in axis.breaks:
+        middle = (stretch.left + stretch.right) / 2
+        if left < middle < right:
+            parts.append((free, middle - 10))
+            free = middle + 10
+    parts.append((free, right - 12))
+    begin, end = max(parts, key=lambda part: part[1] - part[0])
+    size = 10.5
+    if end - begin < width(look.word, size) + 14:
+        return
+    box = {"boxstyle": "round,pad=0.15", "facecolor": look.fill, "edgecolor": "none"} if look.hatch else None
+    axes.text(
+        (begin + end) / 2, y, look.word, color=look.ink, size=size, ha="center", va="center_baseline",
+        zorder=3.5, bbox=box,
+    )  # fmt: skip
+
+
+# -- areas -----------------------------------------------------------------------------------------
+
+
+def _columns(times: Sequence[float], axis: Axis) -> list[float]:
+    """The last time in each column of pixels."""
+    columns = {int(axis.at(time) * _COLUMNS / PLOT): time for time in times}
+    return sorted({times[0], *columns.values()})
+
+
+def _count_axis(axes: Any, highest: int, scale: float, noun: str) -> None:
+    rough = max(1, highest) / 4
+    size = 10 ** (len(str(int(rough))) - 1)
+    step = next(one * size for one in (1, 2, 5, 10) if one * size >= rough)
+    marks = range(0, highest + 1, step)
+    axes.set_yticks([_AREA - mark * scale for mark in marks], [f"{mark:,}" for mark in marks])
+    axes.tick_params(axis="y", length=4, color=SECONDARY, labelcolor=SECONDARY, labelsize=11)
+    axes.spines["left"].set(visible=True, color=SECONDARY, linewidth=1.0)
+    for mark in marks:
+        axes.axhline(_AREA - mark * scale, color=RULE, linewidth=0.8, zorder=0.5)
+    axes.text(12 - LEFT, 6, noun, color=SECONDARY, size=11, va="top")
