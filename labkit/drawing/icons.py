@@ -42,7 +42,7 @@ class Service:
 
 
 _TABLE: Final = """
-lambda_          | Lambda function                 | compute     | lambda
+function         | Lambda function                 | compute     | lambda
 ecs              | ECS service                     | compute     | tasks
 task             | ECS task                        | compute     | container
 eks              | EKS cluster                     | compute     | helm
@@ -108,9 +108,9 @@ SERVICES: Final = {
 """The word of a service -> the service."""
 
 ALIASES: Final = {
-    "awslambda": "lambda_",
-    "function": "lambda_",
-    "lambda": "lambda_",
+    "awslambda": "function",
+    "lambda_": "function",
+    "lambda": "function",
     "queue": "sqs",
     "topic": "sns",
     "bus": "eventbridge",

@@ -13,10 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from labkit.drawing.timeline_history import Source, happened
 from labkit.drawing.lanes import teller
 from labkit.drawing.picture import Picture
 from labkit.drawing.timeline_counts import count
+from labkit.drawing.timeline_history import Source, happened
 from labkit.drawing.timeline_text import counts_text, lanes_text
 from labkit.drawing.timeline_words import cut, date_of, moment
 from labkit.errors import NotFound, UsageError

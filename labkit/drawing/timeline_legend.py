@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from matplotlib.patches import FancyBboxPatch
 
+from labkit.drawing.style import INK
+from labkit.drawing.text import width
 from labkit.drawing.timeline_model import Look, Sign, Story
-from labkit.drawing.timeline_paper import INK, WIDTH
+from labkit.drawing.timeline_paper import WIDTH
 from labkit.drawing.timeline_signs import draw_signs
-from labkit.drawing.timeline_words import width
 
 _LINE: Final = 24
 _TOP: Final = 8

@@ -67,18 +67,22 @@ class Mark:
 
     def sentence(self, at: str) -> str:
         """Such as "received 10:00:05 (1st)"."""
-        return f"{self.said} {at}{f' ({self.more})' if self.more else ''}"
+        return f"{self.said} {at}".strip() + (f" ({self.more})" if self.more else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One thing over time. `places` is where it was (names of queues), `now` how it stands, in words."""
+    """One thing over time. `places` is where it was (names of queues), `now` how it stands, in words.
+
+    `detail` is a second line under the name.
+    """
 
     name: str
     bars: tuple[Bar, ...] = ()
     marks: tuple[Mark, ...] = ()
     places: tuple[str, ...] = ()
     now: str = ""
+    detail: str = ""
     key: str = ""
 
     @property
@@ -140,7 +144,7 @@ class Story:
     signs: Mapping[str, Sign]
     now: float
     known: tuple[str, ...] = ()
-    notices: Callable[[Sequence[Lane]], list[str]] = lambda lanes: []
+    notices: Callable[[Sequence[Lane]], list[str]] = lambda _lanes: []
     empty: str = "Nothing has happened yet."
     counted: bool = True
     many: bool = False

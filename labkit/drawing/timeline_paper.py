@@ -12,17 +12,16 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from labkit.drawing.style import FONTS, INK
+
 WIDTH: Final = 960
-INK: Final = "#232F3E"
-SECONDARY: Final = "#5A6B86"
 RULE: Final = "#E3E8EE"
-FONTS: Final = "'Segoe UI','Helvetica Neue',Helvetica,Arial,'Liberation Sans',sans-serif"
 
 _OWN: Final = ("axes", "figure", "font", "grid", "hatch", "legend", "lines", "patch", "path", "scatter")
 _TICKS: Final = ("markers", "svg", "text", "xtick", "ytick")
@@ -40,12 +39,13 @@ _SETTINGS: Final = {
 @contextmanager
 def drawing() -> Iterator[None]:
     """matplotlib's settings as ours, whatever the learner has set; hers are put back."""
-    defaults = {
+    settings: Any = {
         name: value
         for name, value in matplotlib.rcParamsDefault.items()
         if name.partition(".")[0] in (*_OWN, *_TICKS)
     }
-    with matplotlib.rc_context({**defaults, **_SETTINGS}), warnings.catch_warnings():
+    settings.update(_SETTINGS)
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         # A name may hold signs that the font for measuring lacks. The reader's own font draws them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
@@ -63,7 +63,8 @@ def to_svg(figure: Figure) -> str:
     """The figure as one SVG element, the same for the same figure."""
     buffer = io.BytesIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    FigureCanvasSVG(figure).print_svg(buffer, metadata=nothing)
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(buffer, metadata=nothing)
     text = buffer.getvalue().decode("utf-8")
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)

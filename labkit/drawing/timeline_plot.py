@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Final
 
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
+from labkit.drawing import text
+from labkit.drawing.style import INK, PAPER, SOFT
 from labkit.drawing.timeline_axis import Axis, Stretch
 from labkit.drawing.timeline_counts import Counts
 from labkit.drawing.timeline_legend import draw_legend, legend_height
 from labkit.drawing.timeline_model import Bar, Lane, Look, Story
-from labkit.drawing.timeline_paper import INK, RULE, SECONDARY, WIDTH, drawing, sheet, to_svg
+from labkit.drawing.timeline_paper import RULE, WIDTH, drawing, sheet, to_svg
 from labkit.drawing.timeline_signs import draw_number, draw_signs, spread
-from labkit.drawing.timeline_words import fitted, spoken, width
+from labkit.drawing.timeline_words import clock_time, spoken
 
-LEFT: Final = 196
+LEFT: Final = 208
 RIGHT: Final = 30
 PLOT: Final = WIDTH - LEFT - RIGHT
 _HEAD: Final = 24
 _FOOT: Final = 42
 _AREA: Final = 250
+_WORD: Final = 10.5
 _COLUMNS: Final = 700
 """Points of an area's outline at most: about one per pixel."""
 
@@ -86,11 +90,11 @@ def _frame(story: Story, axis: Axis, height: float) -> tuple[Any, Any]:
     axes.patch.set_visible(False)
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set(color=SECONDARY, linewidth=1.0)
+    axes.spines["bottom"].set(color=SOFT, linewidth=1.0)
     _ticks(axes, axis, height)
     for stretch in axis.breaks:
         _tear(axes, stretch, height)
-    if axis.start < story.now < axis.end:
+    if axis.start < story.now <= axis.end:
         place = axis.at(story.now)
         axes.axvline(place, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=4.5)
         axes.text(place, -6, "now", color=INK, size=11, weight="bold", ha="center", va="bottom")
@@ -101,10 +105,10 @@ def _ticks(axes: Any, axis: Axis, height: float) -> None:
     ticks = axis.ticks()
     labels = [f"{tick.label}\n{tick.date}" if tick.date else tick.label for tick in ticks]
     axes.set_xticks([tick.place for tick in ticks], labels)
-    axes.tick_params(axis="x", length=5, color=SECONDARY, labelcolor=SECONDARY, labelsize=11, pad=4)
+    axes.tick_params(axis="x", length=5, color=SOFT, labelcolor=SOFT, labelsize=11, pad=4)
     for tick in ticks:
         axes.axvline(tick.place, color=RULE, linewidth=0.8, zorder=0.5)
-    axes.text(12 - LEFT, height + 9, "time in the lab (UTC)", color=SECONDARY, size=11, va="top")
+    axes.text(12 - LEFT, height + 9, "time in the lab (UTC)", color=SOFT, size=11, va="top")
 
 
 def _tear(axes: Any, stretch: Stretch, height: float) -> None:
@@ -116,12 +120,19 @@ def _tear(axes: Any, stretch: Stretch, height: float) -> None:
     left = [(middle - half + wave, y) for wave, y in zip(waves, downs, strict=True)]
     right = [(middle + half + wave, y) for wave, y in zip(waves, downs, strict=True)]
     axes.add_patch(
-        Polygon([*left, *reversed(right)], facecolor="#FFFFFF", edgecolor="none", zorder=4, clip_on=False)
+        Polygon([*left, *reversed(right)], facecolor=PAPER, edgecolor="none", zorder=4, clip_on=False)
     )
     for line in (left, right):
         axes.plot(*zip(*line, strict=True), color="#8D99AB", linewidth=1.0, zorder=4.2, clip_on=False)
     axes.text(
-        middle, -6, spoken(stretch.seconds), color=SECONDARY, size=11, ha="center", va="bottom", style="italic"
+        middle,
+        -6,
+        spoken(stretch.seconds),
+        color=SOFT,
+        size=11,
+        ha="center",
+        va="bottom",
+        style="italic",
     )
 
 
@@ -137,45 +148,53 @@ def _lane(
     row: int,
     signs: dict[str, list[tuple[float, float]]],
 ) -> None:
-    _label(axes, lane, y, row, several=len({one.places for one in story.lanes}) > 1)
-    thick = row * 0.5
+    _label(axes, lane, y, row)
+    size = _sign_size(row)
+    drawn = sorted((axis.at(mark.time), place, mark) for place, mark in enumerate(lane.marks) if mark.sign)
+    marks = spread([(x, mark) for x, _, mark in drawn], size + 1)
+    taken = [x for x, _, _ in marks] + [(cut.left + cut.right) / 2 for cut in axis.breaks]
     for bar in lane.bars:
         look = story.looks[bar.state]
         if not look.done:
-            _bar(axes, axis, bar, look, y, thick)
-    drawn = sorted((axis.at(mark.time), place, mark) for place, mark in enumerate(lane.marks) if mark.sign)
-    size = _sign_size(row)
-    for x, mark, number in spread([(x, mark) for x, _, mark in drawn], size + 1):
-        text = mark.text if number == 1 or mark.text else f"{number:,}"
-        if mark.sign:
-            signs.setdefault(mark.sign, []).append((x, y))
-        hollow = not mark.sign or story.signs[mark.sign].shape == "ring"
-        if text and (not mark.sign or story.signs[mark.sign].shape in ("disc", "ring")):
-            draw_number(axes, x, y, text, hollow=hollow, size=size * 0.62)
+            told = _bar(axes, axis, bar, look, y, row * 0.5, taken)
+            if bar is lane.bars[-1] and not told:
+                _standing(axes, axis, bar, look, y, max([axis.at(bar.end), *(x for x, _, _ in marks)]) + 14)
+    for x, mark, number in marks:
+        sign = story.signs[mark.sign]
+        signs.setdefault(mark.sign, []).append((x, y))
+        inside = mark.text if number == 1 or mark.text else f"{number:,}"
+        if inside and sign.shape in ("disc", "ring"):
+            draw_number(axes, x, y, inside, hollow=sign.shape == "ring", size=size * 0.62)
 
 
 def _sign_size(row: int) -> float:
     return 17.0 if row > 30 else 16.0 if row > 24 else 14.0
 
 
-def _label(axes: Any, lane: Lane, y: float, row: int, several: bool) -> None:
-    two_lines = several and row > 30
-    name = fitted(lane.name, LEFT - 28, 12)
+def _label(axes: Any, lane: Lane, y: float, row: int) -> None:
+    two_lines = lane.detail and row > 30
+    name = text.cut(lane.name, 12, LEFT - 28)
     axes.text(12 - LEFT, y - (7 if two_lines else 0), name, size=12, color=INK, va="center")
     if two_lines:
-        places = fitted(" > ".join(lane.places), LEFT - 28, 10)
-        axes.text(12 - LEFT, y + 8, places, size=10, color=SECONDARY, va="center")
+        detail = text.cut(lane.detail, 10.5, LEFT - 28)
+        axes.text(12 - LEFT, y + 8, detail, size=10.5, color=SOFT, va="center")
 
 
-def _bar(axes: Any, axis: Axis, bar: Bar, look: Look, y: float, thick: float) -> None:
+def _bar(axes: Any, axis: Axis, bar: Bar, look: Look, y: float, thick: float, taken: Sequence[float]) -> bool:
+    """A state as a bar. Returns whether its name is on it."""
     left, right = axis.at(bar.start), axis.at(bar.end)
     if bar.planned > bar.end:
         ends = axis.at(bar.planned)
         ghost = Rectangle(
-            (right, y - thick / 2), ends - right, thick, facecolor="#FFFFFF", edgecolor=look.edge,
+            (right, y - thick / 2), ends - right, thick, facecolor=PAPER, edgecolor=look.edge,
             linewidth=1.2, linestyle=(0, (3, 2.4)), zorder=2,
         )  # fmt: skip
         axes.add_patch(ghost)
+        until = f"until {clock_time(bar.planned)}"
+        if ends - right - 70 > text.width(look.word + until, _WORD):
+            _word(axes, ends - 8, y, until, look.edge, side="right")
+        elif ends - right - 16 > text.width(until, _WORD) and right - left > 30:
+            _word(axes, (right + ends) / 2, y, until, look.edge)
     shape = FancyBboxPatch(
         (left, y - thick / 2),
         max(right - left, 1.5),
@@ -189,29 +208,26 @@ def _bar(axes: Any, axis: Axis, bar: Bar, look: Look, y: float, thick: float) ->
         zorder=3,
     )
     axes.add_patch(shape)
-    _word(axes, axis, left, right, look, y, thick)
+    clear = [left + 4, *sorted(x for x in taken if left < x + 10 and x - 10 < right), right - 4]
+    begin, end = max(itertools.pairwise(clear), key=lambda part: part[1] - part[0])
+    fits = end - begin - 24 >= text.width(look.word, _WORD) and thick >= 12
+    if fits:
+        _word(axes, (begin + end) / 2, y, look.word, look.ink, look.fill)
+    return fits
 
 
-def _word(axes: Any, axis: Axis, left: float, right: float, look: Look, y: float, thick: float) -> None:
-    """The state's name on the longest clear part of its bar, when it fits there."""
-    if thick < 12:
-        return
-    parts, free = [], left + 12
-    for stretch in axis.breaks:
-        middle = (stretch.left + stretch.right) / 2
-        if left < middle < right:
-            parts.append((free, middle - 10))
-            free = middle + 10
-    parts.append((free, right - 12))
-    begin, end = max(parts, key=lambda part: part[1] - part[0])
-    size = 10.5
-    if end - begin < width(look.word, size) + 14:
-        return
-    box = {"boxstyle": "round,pad=0.15", "facecolor": look.fill, "edgecolor": "none"} if look.hatch else None
-    axes.text(
-        (begin + end) / 2, y, look.word, color=look.ink, size=size, ha="center", va="center_baseline",
-        zorder=3.5, bbox=box,
-    )  # fmt: skip
+def _standing(axes: Any, axis: Axis, bar: Bar, look: Look, y: float, x: float) -> None:
+    """How a lane stands, right of its last bar, when that is too short for the word."""
+    room = (axis.at(bar.planned) if bar.planned > bar.end else PLOT) - x - 6
+    if room >= text.width(look.word, _WORD):
+        _word(axes, x, y, look.word, INK, side="left")
+
+
+def _word(
+    axes: Any, x: float, y: float, word: str, ink: str, ground: str = PAPER, side: str = "center"
+) -> None:
+    box = {"boxstyle": "round,pad=0.15", "facecolor": ground, "edgecolor": "none"}
+    axes.text(x, y, word, color=ink, size=_WORD, ha=side, va="center_baseline", zorder=3.5, bbox=box)
 
 
 # -- areas -----------------------------------------------------------------------------------------
@@ -229,8 +245,8 @@ def _count_axis(axes: Any, highest: int, scale: float, noun: str) -> None:
     step = next(one * size for one in (1, 2, 5, 10) if one * size >= rough)
     marks = range(0, highest + 1, step)
     axes.set_yticks([_AREA - mark * scale for mark in marks], [f"{mark:,}" for mark in marks])
-    axes.tick_params(axis="y", length=4, color=SECONDARY, labelcolor=SECONDARY, labelsize=11)
-    axes.spines["left"].set(visible=True, color=SECONDARY, linewidth=1.0)
+    axes.tick_params(axis="y", length=4, color=SOFT, labelcolor=SOFT, labelsize=11)
+    axes.spines["left"].set(visible=True, color=SOFT, linewidth=1.0)
     for mark in marks:
         axes.axhline(_AREA - mark * scale, color=RULE, linewidth=0.8, zorder=0.5)
-    axes.text(12 - LEFT, 6, noun, color=SECONDARY, size=11, va="top")
+    axes.text(12 - LEFT, 6, noun, color=SOFT, size=11, va="top")

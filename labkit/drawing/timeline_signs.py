@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from matplotlib.path import Path
 
+from labkit.drawing.style import INK
 from labkit.drawing.timeline_model import Mark, Sign
-from labkit.drawing.timeline_paper import INK
+
+Placed = tuple[float, Mark, int]
 
 _GROUND: Final = {"diamond": "D", "down": "s", "left": "o", "plus": "s"}
 _SCALE: Final = {"diamond": 0.62, "down": 0.86, "plus": 0.86}
@@ -16,9 +18,7 @@ _SCALE: Final = {"diamond": 0.62, "down": 0.86, "plus": 0.86}
 
 def _strokes(*lines: Sequence[tuple[float, float]]) -> Path:
     points = [point for line in lines for point in line]
-    codes = [
-        code for line in lines for code in [int(Path.MOVETO), *[int(Path.LINETO)] * (len(line) - 1)]
-    ]
+    codes = [code for line in lines for code in [int(Path.MOVETO), *[int(Path.LINETO)] * (len(line) - 1)]]
     return Path(points, codes)
 
 
@@ -74,40 +74,41 @@ def draw_number(axes: Any, x: float, y: float, text: str, hollow: bool = False, 
     )
 
 
-def spread(marks: Sequence[tuple[float, Mark]], room: float, most: int = 4) -> list[tuple[float, Mark, int]]:
-    """Where the marks of a lane stand, side by side when they are at the same place.
+def spread(marks: Sequence[tuple[float, Mark]], room: float, most: int = 4) -> list[Placed]:
+    """Where the marks of a lane stand: side by side when they would lie on each other.
 
-    Takes (place, mark) in order; `room` is the least distance. Of many at one place, runs of the same sign become
-    one. Gives (place, mark, how many it stands for).
+    Takes (place, mark) in order; `room` is the least distance. Where more than `most` are at one place, those of
+    one sign become one. Gives (place, mark, how many it stands for).
     """
-    out: list[tuple[float, Mark, int]] = []
-    crowd: list[tuple[float, Mark]] = []
-    edge = float("-inf")
-    for place, mark in marks:
-        if crowd and place >= edge:
-            out += _settled(crowd, room, most, out)
-            crowd = []
-        edge = max(edge, place) + room if crowd else place + room
-        crowd.append((place, mark))
-    return out + (_settled(crowd, room, most, out) if crowd else [])
+    window = room
+    while True:
+        placed = _side_by_side(_merged(marks, window, most), room)
+        if len(placed) <= most or max(place - true for place, true, *_ in placed) <= 2.5 * room:
+            return [(place, mark, number) for place, _, mark, number in placed]
+        window, most = 2 * window, 1
 
 
-def _settled(
-    crowd: list[tuple[float, Mark]], room: float, most: int, before: list[tuple[float, Mark, int]]
-) -> list[tuple[float, Mark, int]]:
-    runs: list[tuple[float, Mark, int]] = []
-    for place, mark in crowd:
-        if len(crowd) > most and runs and runs[-1][1].sign == mark.sign:
-            runs[-1] = (runs[-1][0], mark, runs[-1][2] + 1)
-        else:
-            runs.append((place, mark, 1))
-    if len(runs) > 2 * most:
-        hidden = sum(number for _, _, number in runs[1:-1])
-        runs = [runs[0], (runs[1][0], Mark(runs[1][1].time, "", "", text=f"+{hidden:,}"), hidden), runs[-1]]
-    left = before[-1][0] + room if before else float("-inf")
-    placed = []
-    for place, mark, number in runs:
-        left = max(left, place)
-        placed.append((left, mark, number))
-        left += room
-    return placed
+def _merged(marks: Sequence[tuple[float, Mark]], window: float, most: int) -> list[Placed]:
+    out: list[Placed] = []
+    place = 0
+    while place < len(marks):
+        begin, end = place, marks[place][0] + window
+        while place < len(marks) and marks[place][0] < end:
+            place += 1
+        inside = marks[begin:place]
+        by_sign: dict[object, Placed] = {}
+        for number, (x, mark) in enumerate(inside):
+            key = mark.sign if len(inside) > most else number
+            first, _, count = by_sign.get(key, (x, mark, 0))
+            by_sign[key] = (first, mark, count + 1)
+        out += by_sign.values()
+    return out
+
+
+def _side_by_side(marks: Sequence[Placed], room: float) -> list[tuple[float, float, Mark, int]]:
+    out, free = [], float("-inf")
+    for true, mark, number in marks:
+        place = max(true, free)
+        out.append((place, true, mark, number))
+        free = place + room
+    return out

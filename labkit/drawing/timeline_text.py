@@ -17,20 +17,19 @@ MOST_SAMPLES: Final = 12
 def lanes_text(story: Story) -> str:
     """One paragraph per lane."""
     day = date_of(story.begin)
-    several = len({lane.places for lane in story.lanes}) > 1
-    return "\n".join(lane_text(lane, day, with_place=several) for lane in story.lanes)
+    return "\n".join(lane_text(lane, day) for lane in story.lanes)
 
 
-def lane_text(lane: Lane, day: str, with_place: bool = False) -> str:
+def lane_text(lane: Lane, day: str) -> str:
     """Such as "tea for Amara: sent 10:00:00, received 10:00:05 (1st), visible again 10:00:35."."""
     told = [mark.sentence(moment(mark.time, day)) for mark in lane.marks]
     if len(told) > MOST_MARKS:
         half = MOST_MARKS // 2
         told = [*told[:half], f"({len(told) - 2 * half:,} more)", *told[-half:]]
     if lane.now:
-        told.append(f"now {lane.now}")
-    place = f" [{' > '.join(lane.places)}]" if with_place and lane.places else ""
-    return wrap(f"{lane.name}{place}: {', '.join(told) or 'nothing yet'}.", "  ", "      ")
+        told.append(lane.now)
+    detail = f" [{lane.detail}]" if lane.detail else ""
+    return wrap(f"{lane.name}{detail}: {', '.join(told) or 'nothing yet'}.", "  ", "      ")
 
 
 def counts_text(story: Story, counts: Counts) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import UTC, datetime
 
-from labkit.judging.card import clean
+from labkit.drawing.text import safe
 
 
 def clock_time(time: float, seconds: bool = True) -> str:
@@ -47,30 +46,5 @@ def ordinal(count: int) -> str:
 
 def cut(text: object, most: int) -> str:
     """A foreign text on one line, safe to show, of at most `most` characters."""
-    whole = str(text)[: 4 * most + 100].encode("utf-8", "replace").decode()
-    line = " ".join(clean(whole).split())
+    line = safe(str(text)[: 4 * most + 100])
     return line if len(line) <= most else line[: most - 3].rstrip() + "..."
-
-
-def width(text: str, size: float = 12.0) -> float:
-    """About how wide a text is drawn at this font size, in the same unit. Rather too much than too little."""
-    return sum(_share(one) for one in text) * size
-
-
-def fitted(text: str, room: float, size: float = 12.0) -> str:
-    """The text, or as much of it as fits into `room`, with three dots."""
-    if width(text, size) <= room:
-        return text
-    room -= width("...", size)
-    kept = 0
-    while kept < len(text) and (room := room - _share(text[kept]) * size) >= 0:
-        kept += 1
-    return text[:kept].rstrip() + "..."
-
-
-def _share(one: str) -> float:
-    if unicodedata.combining(one):
-        return 0.0
-    if unicodedata.east_asian_width(one) in "WF":
-        return 1.05
-    return 0.3 if one in " .,:;'|!iljtf" else 0.86 if one in "mwMW@%" else 0.68 if one.isupper() else 0.57

@@ -89,6 +89,7 @@ def _judged(
     expect = Expect()
     world = World(sandbox, blank.seed, _trace_so_far(sandbox), attempts)
     with sandbox.rehearsal(), _limited_output():
+        sandbox.faults.clear()  # a check brings its own faults; the learner's are put back at its end
         try:
             exercise.function(world, expect, **values)
         except Stop:

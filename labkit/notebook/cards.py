@@ -211,23 +211,26 @@ class Prediction(Card):
 class Fidelity(Card):
     """For each service of a lab: what is simulated here, what differs on AWS, what is not simulated."""
 
-    services: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    services: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
 
     def html(self) -> str:
-        """The card as HTML."""
-        rows = "".join(
-            f'<div class="lk-head" style="margin-top:8px"><strong>{esc(name)}</strong></div>'
-            + "".join(
-                f'<p class="lk-lead"><strong>{esc(what)}:</strong> {prose(text)}</p>' for what, text in parts
-            )
-            for name, parts in self.services
-        )
-        return page(head("FIDELITY", "How far this simulation goes") + rows, label="Fidelity card")
+        """The card as HTML. The sources are folded away."""
+        out = []
+        for name, parts in self.services:
+            out.append(f'<div class="lk-head" style="margin-top:10px"><strong>{esc(name)}</strong></div>')
+            for what, points in parts:
+                items = "".join(f"<li>{prose(point)}</li>" for point in points)
+                if what == "Sources":
+                    out.append(f"<details><summary>{esc(what)}</summary><ul>{items}</ul></details>")
+                else:
+                    out.append(f'<p class="lk-lead"><strong>{esc(what)}</strong></p><ul>{items}</ul>')
+        return page(head("FIDELITY", "How far this simulation goes") + "".join(out), label="Fidelity card")
 
     def text(self) -> str:
         """The card as text."""
         lines = ["FIDELITY  How far this simulation goes"]
         for name, parts in self.services:
             lines += ["", f"  {name}"]
-            lines += [wrap(f"{what}: {text}", "    ") for what, text in parts]
+            for what, points in parts:
+                lines += [f"    {what}:", *(wrap(point, "    - ", "      ") for point in points)]
         return "\n".join(lines)

@@ -1,6 +1,7 @@
 """Gates 13 and 14: reports read as text, and what learners read after a wrong answer is kept in reviewed files.
 
 The files lie in tests/feedback/KEY/EXERCISE.txt. `labkit prove --update` writes them; reviewers read the difference.
+Below the wrong answers they list the bent solutions that pass, so that one reason in lab.py cannot hide a new one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from labkit.judging import Report
 from labkit.judging.card import clean
-from labkit.workbook.problems import Problem
+from labkit.workbook.problems import Problem, SourceError
 from labkit.workbook.proof import Proof
 
 _SMALL_PRINT = re.compile(r"\n  \([\d.]+ s, random values from seed \d+\)$")
@@ -55,6 +56,8 @@ def place(proof: Proof, exercise: str) -> Path:
 
 def differences(proof: Proof, exercise: str) -> Iterator[Problem]:
     """Where the feedback of an exercise is not what reviewers have read."""
+    if proof.calm(exercise).broke:
+        return  # nothing was tried, as other gates tell
     path, text = place(proof, exercise), _text(proof, exercise)
     cure = f"Read it; if it is good, run `labkit prove {proof.lab.source.header.number} --update` and commit the file."
     if not path.exists():
@@ -72,9 +75,15 @@ def left_over(proof: Proof) -> Iterator[Problem]:
 
 
 def update(proof: Proof) -> list[Path]:
-    """Write the feedback as it is now; returns the files that changed."""
+    """Write the feedback as it is now; returns the files that changed.
+
+    Raises SourceError where the solved lab does not come to an exercise.
+    """
     changed = []
     for exercise in proof.lab.exercises:
+        if broke := proof.calm(exercise.name).broke:
+            what = f"The solved lab does not come to {exercise.name!r}. {broke.what}"
+            raise SourceError([proof.lab.source.problem(broke.line, what, "Repair the cell.")])
         path, text = place(proof, exercise.name), _text(proof, exercise.name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +104,11 @@ def _text(proof: Proof, exercise: str) -> str:
         parts.append(
             f"---- {one.cell.because} (misses {', '.join(one.cell.finds)})\n\n{_same_each_time(said)}"
         )
+    survivors = [
+        f"{bend.what}: {reason or 'no reason is given'}" for bend, reason in proof.survivors(exercise)
+    ]
+    if survivors:
+        parts.append("---- bent solutions that pass, and why that is right\n\n" + "\n".join(survivors))
     return "\n\n".join(parts) + "\n"
 
 

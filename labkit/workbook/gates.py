@@ -105,26 +105,20 @@ def bent_solutions_fail(proof: Proof, exercise: str) -> Problems:
     """Gate 6."""
     source, solution = proof.lab.source, proof.source(exercise).solution
     try:
-        tried = proof.bent(exercise)
+        survivors = proof.survivors(exercise)
     except CellBroke as broke:
         yield source.problem(broke.line, f"The lab does not come to {exercise!r}. {broke.what}", "Repair it.")
         return
-    excused = proof.excused(exercise)
-    used: set[int] = set()
-    for bend, outcome in tried:
-        if not outcome.passed:
-            continue
-        reasons_here = set(bend.lines) & excused.keys()
-        used |= reasons_here
-        if not reasons_here:
+    for bend, reason in survivors:
+        if reason is None:
             how = "Sharpen the check; where the bent answer is right, end the line with `# survives: reason`."
             what = f"A bent solution of {exercise!r} passes: {bend.what}."
             yield source.problem(solution.body + bend.line - 1, what, how)
-    for line, reason in excused.items():
+    for line, reason in proof.excuses(exercise).items():
         where = solution.body + line - 1
         if not reason:
             yield source.problem(where, "This `# survives:` gives no reason.", "Say why it is right.")
-        elif line not in used:
+        elif not any(line in bend.lines for bend, _ in survivors):
             yield source.problem(where, "Nothing bent survives here.", "Delete the `# survives:` comment.")
 
 

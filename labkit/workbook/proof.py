@@ -106,9 +106,18 @@ class Proof:
                 self._bent[exercise] = found
         return self._bent[exercise]
 
-    def excused(self, exercise: str) -> dict[int, str]:
+    def excuses(self, exercise: str) -> dict[int, str]:
         """The reasons for survival beside the solution, by line of the solution."""
         return reasons(self.source(exercise).solution.source)
+
+    def survivors(self, exercise: str) -> list[tuple[Bend, str | None]]:
+        """The bent solutions that pass, each with the reason its author gives; None without one."""
+        excuses = self.excuses(exercise)
+        return [
+            (bend, next((excuses[line] for line in bend.lines if line in excuses), None))
+            for bend, outcome in self.bent(exercise)
+            if outcome.passed
+        ]
 
     @cached_property
     def solved(self) -> Solved:

@@ -43,6 +43,9 @@ def socket_problems(lab: Lab) -> Iterator[Problem]:
         yield lab.source.problem(
             0, what, "Let the lab use boto3 without endpoint settings, and no other network."
         )
+    for what in seen["stopped"]:
+        how = "Take it out; a lesson about the guard goes into `with labkit.expected(...)`."
+        yield lab.source.problem(0, f"The guard had to stop {what}.", how)
     if seen["broke"]:
         what = f"The solved lab does not run in a fresh process. {seen['broke']}"
         yield lab.source.problem(
@@ -74,11 +77,15 @@ def _watched(lab: Lab) -> dict[str, Any]:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return {"left": [], "broke": f"It takes longer than {SECONDS} seconds."}
+            return {"left": [], "stopped": [], "broke": f"It takes longer than {SECONDS} seconds."}
     try:
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        return {"left": [], "broke": f"It ended with: {(done.stderr or done.stdout).strip()[-500:]}"}
+        return {
+            "left": [],
+            "stopped": [],
+            "broke": f"It ended with: {(done.stderr or done.stdout).strip()[-500:]}",
+        }
     return found
 
 
@@ -100,6 +107,7 @@ def _play(key: str) -> dict[str, Any]:
     from labkit.course.catalogue import find
 
     left: list[str] = []
+    stopped: list[str] = []
     opened: list[bool] = []
     # Hooks are asked in the order they were added. This one sees everything until the lab's guard stands ...
     sys.addaudithook(_audit_hook(left, lambda: not opened))
@@ -114,10 +122,14 @@ def _play(key: str) -> dict[str, Any]:
         with contextlib.redirect_stdout(io.StringIO()):
             for cell in built.cells:
                 if cell.role in ("setup", "code", "solution", "check", "predict"):
+                    held_back = names["lab"].sandbox.guard.stopped
+                    before = len(held_back)
                     exec(compile(cell.source, f"<{cell.role} {cell.exercise or ''}>", "exec"), names)
+                    if "labkit.expected(" not in cell.source:  # else the lesson is about just that
+                        stopped += held_back[before:]
     except (Exception, SystemExit) as error:
         broke = f"{type(error).__name__}: {error}"
-    return {"left": sorted(set(left)), "broke": broke}
+    return {"left": sorted(set(left)), "stopped": stopped, "broke": broke}
 
 
 if __name__ == "__main__":

@@ -213,3 +213,13 @@ def test_the_machinery_costs_less_than_20_ms_beyond_the_rehearsal(sandbox: Sandb
 def test_a_sandbox_that_is_closed_is_no_crash() -> None:
     report = judge(as_exercise(needs_queue), Sandbox())
     assert report.status == "fault"
+
+
+def sees_no_faults(world: World, expect: Expect) -> None:
+    expect("calm", world.sandbox.faults.share("sqs.duplicate") == 0, "Nothing breaks but what the check breaks.")
+
+
+def test_faults_the_learner_switched_on_do_not_disturb_a_check_and_stay_on(sandbox: Sandbox) -> None:
+    sandbox.faults.put("sqs.duplicate", share=0.5)
+    assert judge(as_exercise(sees_no_faults), sandbox).passed
+    assert sandbox.faults.share("sqs.duplicate") == 0.5

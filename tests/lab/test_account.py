@@ -149,7 +149,7 @@ def test_a_cell_that_breaks_on_the_way_loses_nothing(lab: Lab, workbook: Path) -
 
 def test_the_fidelity_card_has_three_paragraphs_for_each_service(lab: Lab) -> None:
     text = repr(lab.fidelity())
-    for part in ("Amazon SQS", "Simulated here: ", "Differs on AWS: ", "Not simulated: "):
+    for part in ("Amazon SQS", "Simulated here:", "Differs on AWS:", "Not simulated:"):
         assert part in text
 
 
@@ -161,3 +161,11 @@ def test_the_map_links_to_notebooks_the_learner_has(lab: Lab) -> None:
     assert html.count("<li class=") == 3
     for word in ("open", "begun", "planned"):
         assert f"</span> {word}" in html
+
+
+def test_the_fidelity_card_is_a_list_and_folds_its_sources_away(lab: Lab) -> None:
+    html = lab.fidelity().html()
+    shown, _, folded = html.partition("<details>")
+    assert "<li>Counters are approximate on AWS, exact here.</li>" in shown
+    assert "docs.aws.amazon.com" not in shown
+    assert "docs.aws.amazon.com" in folded

@@ -142,6 +142,13 @@ def test_pictures_are_inside_and_facts_are_written_out(notebooks):
     assert "AWS says now" in text
 
 
+def test_the_words_of_a_picture_may_run_over_several_lines(workbook):
+    workbook.change(workbook.source, "![A tube with a message in it]", "![A tube with\n# a message in it]")
+    build.write(bind(workbook.source, workbook.root))
+    text = build.places(workbook.source, workbook.root).learner.read_text(encoding="utf-8")
+    assert "![A tube with a message in it](data:image/svg+xml;base64," in text
+
+
 def test_below_its_heading_an_exercise_says_what_it_asks(notebooks):
     text = "\n".join(source_of(cell) for cell in notebooks[0]["cells"])
     assert (

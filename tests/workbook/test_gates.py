@@ -400,6 +400,15 @@ def test_gate_12_a_lab_that_reaches_out(workbook, closed):
     assert "reaches out to 192.0.2.1, port 9" in only(closed(12)).what
 
 
+def test_gate_12_a_lab_that_tries_to_reach_out(workbook, closed):
+    quiet = "import contextlib\nimport socket\n\nwith contextlib.suppress(Exception):\n"
+    call = '    socket.create_connection(("192.0.2.1", 9))'
+    workbook.change(workbook.source, "waiting = []", quiet + call)
+    assert "The guard had to stop a connection to 192.0.2.1" in only(closed(12)).what
+    workbook.change(workbook.source, quiet, "import socket\n\nwith labkit.expected(Exception):\n")
+    assert closed(12) == []
+
+
 def test_gate_12_a_lab_that_breaks_in_a_fresh_process(workbook, closed):
     workbook.change(workbook.source, "waiting = []", "assert 'pytest' in __import__('sys').modules")
     assert "does not run in a fresh process. AssertionError" in only(closed(12)).what
@@ -434,5 +443,11 @@ def test_gate_14_feedback_nobody_has_read_has_changed_or_is_left_over(workbook, 
     assert "labkit prove 90 --update" in problem.how
 
     feedback.update(Proof.of(workbook.source, workbook.root))
+    worker = feedback.place(proof, "worker").read_text(encoding="utf-8")
+    assert worker.endswith(
+        "---- bent solutions that pass, and why that is right\n\n"
+        "`10` becomes `9`: any number of messages will do\n"
+        "drop `MaxNumberOfMessages=`: any number of messages will do\n"
+    )
     (feedback.folder(proof) / "gone.txt").write_text("old", encoding="utf-8")
     assert only(closed(14)).how == "Delete the file."

@@ -46,6 +46,13 @@ def test_update_writes_the_feedback_and_says_so(workbook, capsys):
     assert "seed" not in text, "what differs from run to run stays out"
 
 
+def test_update_of_a_lab_that_does_not_run_tells_the_line(workbook, capsys):
+    line = workbook.change(workbook.source, "waiting = []", "waiting = nobody")
+    build.main([])
+    assert prove.main(["--update"]) == 1
+    assert f"lab.py:{line}: The solved lab does not come to 'worker'." in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_several_processes_find_the_same(workbook, capfd):
     build.main([])

@@ -105,12 +105,12 @@ class Life:
         last = Bar(self._from, max(now, self._from), self._state, planned)
         places = tuple(dict.fromkeys(short_name(one) for one in self.places))
         marks = tuple(sorted(self.marks, key=lambda mark: mark.time))
-        return Lane(name, (*self.bars, last), marks, places, self._standing(planned), self.message)
+        return Lane(name, (*self.bars, last), marks, places, self._standing(planned), key=self.message)
 
     def _standing(self, planned: float) -> str:
         where = short_name(self.queue)
         if self._state in ("deleted", "lost"):
             return ""
         if planned:
-            return f"{self._state} in {where} until {moment(planned, date_of(self._from))}"
-        return f"waiting in {where}" + (" (dead-lettered)" if self._state == "dead-lettered" else "")
+            return f"now {self._state} in {where} until {moment(planned, date_of(self._from))}"
+        return f"now waiting in {where}" + (" (dead-lettered)" if self._state == "dead-lettered" else "")

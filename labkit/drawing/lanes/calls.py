@@ -25,7 +25,7 @@ def story(past: Past) -> Story:
     lanes: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in calls:
         if not past.resource or clean(short_name(event.resource)) == past.resource:
-            lanes[f"{event.service} {event.action}", event.caller].append(event)
+            lanes[event.action, f"{event.service}, {event.caller}"].append(event)
     return Story(
         title=f"Calls about {past.resource}" if past.resource else "Calls",
         nouns=("operation", "operations"),
@@ -57,8 +57,8 @@ def notices(lanes: Sequence[Lane]) -> list[str]:
 def _lane(name: str, caller: str, events: Sequence[Event]) -> Lane:
     marks = tuple(_mark(event) for event in events)
     errors = sum(mark.sign == "error" for mark in marks)
-    standing = plural(len(marks), "call") + (f", {plural(errors, 'error')}" if errors else "")
-    return Lane(name, (), marks, (caller,), standing, name)
+    detail = f"{caller}, {plural(len(marks), 'call')}" + (f", {plural(errors, 'error')}" if errors else "")
+    return Lane(name, (), marks, (caller,), detail=detail, key=f"{name} {caller}")
 
 
 def _mark(event: Event) -> Mark:
@@ -66,4 +66,4 @@ def _mark(event: Event) -> Mark:
         return Mark(event.time, "error", "error", clean(event.error))
     if event.action == _POLL and "Messages" not in (event.result or {}):
         return Mark(event.time, "empty", "nothing")
-    return Mark(event.time, "call", "called")
+    return Mark(event.time, "call", "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from labkit.drawing.lanes._sqs_bodies import bodies_of
@@ -18,7 +19,7 @@ from labkit.judging.card import clean, plural
 from labkit.sandbox.trace import Event, short_name
 
 LOOKS: Final = {
-    "delayed": Look("delayed", fill="#FFFFFF", edge="#5A6B86", hatch="....", dashed=True),
+    "delayed": Look("delayed", fill="#FFFFFF", edge="#5A6B86", hatch="////", dashed=True),
     "waiting": Look("waiting", fill="#D9E9F7", edge="#147EBA"),
     "in flight": Look("in flight", fill="#0F5E93", edge="#0B4870", ink="#FFFFFF"),
     "dead-lettered": Look("in the dead-letter queue", fill="#FBE3E6", edge="#B8233B", hatch="xxxx"),
@@ -110,7 +111,9 @@ def _received(reader: _Reader, event: Event) -> None:
 def _visible(reader: _Reader, event: Event) -> None:
     life = reader.life(event)
     delay = event.params.get("After") == "delayed"
-    life.mark(event.time, "timeout", "visible" if delay else "visible again", "the delay is over" if delay else "")
+    life.mark(
+        event.time, "timeout", "visible" if delay else "visible again", "the delay is over" if delay else ""
+    )
     life.surface(event.time)
 
 
@@ -193,6 +196,8 @@ def story(past: Past) -> Story:
     names = _names(reader.lives, {**past.bodies, **bodies_of(past.events)})
     lanes = (life.lane(names[key], past.now) for key, life in reader.lives.items())
     kept = tuple(lane for lane in lanes if not past.resource or past.resource in lane.places)
+    if len({lane.places for lane in kept}) > 1:
+        kept = tuple(replace(lane, detail=" > ".join(lane.places)) for lane in kept)
     return Story(
         title=f"Messages of {past.resource}" if past.resource else "Messages",
         nouns=("message", "messages"),

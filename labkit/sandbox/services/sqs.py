@@ -1,33 +1,43 @@
 """Amazon SQS in the lab's account, standard and FIFO queues.
 
-Simulated here: the life of a message on the virtual clock: delays, visibility timeouts, retention, long
-polls, receive counts, dead-letter queues, message move tasks. Order inside a FIFO message group, also after a
-timeout; deduplication for 5 minutes in both modes and both scopes; ReceiveRequestAttemptId; the first
-120,000 messages that a FIFO queue looks at. Fair queues: a tenant with 30 or more messages in flight and over
-10 % of all in flight waits behind the others. Sizes in bytes with attributes, 1 MiB for a message and
-for a batch; every range of every queue attribute; RedrivePolicy and RedriveAllowPolicy; 120,000 messages in
-flight; one purge in 60 seconds; a deleted name is free again after 60 seconds. A queue that is encrypted
-with your key refuses to send and receive while the key is missing, disabled or about to be deleted. A
-dead-lettered message keeps its age on a standard queue and starts a new one on a FIFO queue. Faults by
-choice: `sqs.duplicate` (details: `within`, seconds, 20), `sqs.disorder`, `sqs.batch_entry_fails`.
-Sources, all under https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/ :
-quotas-queues.html and quotas-fifo.html (in flight, poll, name), quotas-messages.html (sizes),
-setting-up-dead-letter-queue-retention.html (age in a dead-letter queue), sqs-delay-queues.html (a new delay
-reaches waiting messages on FIFO queues only), sqs-configure-dead-letter-queue-redrive.html (a moved message
-is a new one), avoid-backlog-with-the-same-message-group-id.html (120,000), sqs-fair-queues-detailed.html
-(10 %, 30 in flight, 5 minutes). Ranges, defaults and errors: botocore's model, sqs/2012-11-05/service-2.json.
+Simulated here:
+- The life of a message on the clock: delay, visibility timeout, retention, long polls, receive counts.
+- Dead-letter queues, who may use them, and move tasks. A moved message keeps its age on a standard queue
+  and starts a new one on a FIFO queue.
+- FIFO: order inside a message group, also after a timeout; deduplication for 5 minutes in both modes and both
+  scopes; ReceiveRequestAttemptId; only the first 120,000 messages are looked at.
+- Fair queues: a tenant with 30 or more messages in flight, and over 10 % of all in flight, waits behind the
+  others.
+- Limits: 1 MiB for a message and for a batch, counted in bytes with attributes; 120,000 in flight; the range of
+  every attribute; one purge in 60 seconds; a deleted name is free again after 60 seconds.
+- Encryption with your own key: no sending or receiving while the key is missing, disabled or about to be deleted.
+- Faults you can switch on: `sqs.duplicate` (with `within`, in seconds, 20), `sqs.disorder`,
+  `sqs.batch_entry_fails`.
 
-Differs on AWS: a short poll asks only some servers and may miss messages; here it finds all. Counters are
-exact here, approximate there. A standard queue gives perfect order and no duplicates here until a fault is
-switched on. Changed attributes, purges and deletions take effect at once here, up to 60 seconds later there
-(15 minutes for the retention period). Deleting with a receipt handle that is not the latest succeeds
-and deletes nothing here; AWS says it might not delete. AWS also looks at the share of processing time to find
-a noisy tenant. A move task without a rate moves 500 messages a second here. When
-RedriveAllowPolicy refuses a source queue, the words of the error are ours.
+Differs on AWS:
+- A short poll on AWS asks only some servers and may miss messages. Here it finds all.
+- Counters are approximate on AWS, exact here.
+- A standard queue here keeps the order and gives no duplicates until you switch a fault on.
+- Changed attributes, purges and deletions take up to 60 seconds on AWS (the retention period 15 minutes). Here they
+  hold at once.
+- Deleting with an old receipt handle succeeds and deletes nothing here. AWS says it might not delete.
+- AWS also looks at the share of processing time to find a noisy tenant.
+- A move task without a rate moves 500 messages a second here.
+- When RedriveAllowPolicy refuses a source queue, the words of the error are ours.
 
-Not simulated: queue policies and IAM permissions (they are kept and shown, and refuse nobody), calls to KMS
-and its data key cache, throughput quotas and throttling, CloudWatch metrics. A Lambda event source mapping is
-kept, but does not read from the queue. What another account may do with a queue is not checked.
+Not simulated:
+- Queue policies and IAM permissions: they are kept and shown, and refuse nobody.
+- What another account may do with a queue.
+- Calls to KMS and its data key cache; throughput quotas and throttling; CloudWatch metrics.
+- A Lambda event source mapping is kept, but does not read from the queue.
+
+Sources:
+- https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/ with the pages quotas-queues.html and
+  quotas-fifo.html (in flight, poll, name), quotas-messages.html (sizes), setting-up-dead-letter-queue-retention.html
+  (age in a dead-letter queue), sqs-delay-queues.html (a new delay reaches waiting messages on FIFO queues only),
+  sqs-configure-dead-letter-queue-redrive.html (a moved message is a new one),
+  avoid-backlog-with-the-same-message-group-id.html (120,000), sqs-fair-queues-detailed.html (10 %, 30 in flight).
+- Ranges, defaults and errors: botocore's model, sqs/2012-11-05/service-2.json.
 """
 
 from __future__ import annotations

@@ -1,13 +1,18 @@
 """AWS STS in the lab's account.
 
-Simulated here: GetCallerIdentity names the learner, an IAM user of account 123456789012.
-AssumeRole and GetSessionToken give credentials that work in this account.
+Simulated here:
+- GetCallerIdentity names the learner, an IAM user of account 123456789012.
+- AssumeRole and GetSessionToken give credentials that work in this account.
 
-Differs on AWS: AssumeRole succeeds whatever the role's trust policy says, and credentials do not
-expire. Source of the answer's form: the GetCallerIdentity page of the AWS STS API Reference,
-https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+Differs on AWS:
+- AssumeRole succeeds here whatever the trust policy of the role says.
+- Credentials do not expire here.
 
-Not simulated: permissions of the assumed role, session policies, session tags, web identity checks.
+Not simulated:
+- Permissions of the assumed role, session policies, session tags, web identity checks.
+
+Sources:
+- https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html (the form of the answer)
 """
 
 from __future__ import annotations

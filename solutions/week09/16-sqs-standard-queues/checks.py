@@ -74,8 +74,8 @@ def number(count: int, thing: str, plural: str = "") -> str:
 
 
 def shown(things: list[Any]) -> str:
-    """The first few things of a list."""
-    text = ", ".join(repr(thing) for thing in things[:3])
+    """The first few things of a list, in few words."""
+    text = ", ".join(repr(one) if isinstance(one, str) else f"a {type(one).__name__}" for one in things[:3])
     return f"{text} and {len(things) - 3} more" if len(things) > 3 else text or "nothing"
 
 
@@ -420,7 +420,7 @@ def judge_latency(world: World, expect: Expect, poll: Callable[..., Any], night:
 
 def judge_calls(world: World, expect: Expect, poll: Callable[..., Any], night: Any) -> None:
     """Ten minutes in which nobody orders."""
-    most = 2 * IDLE_MINUTES * MOST_IDLE_CALLS // 60
+    most = 2 * IDLE_MINUTES * MOST_IDLE_CALLS // 60 + 10  # far beyond what may be, with room for the last order
     with world.rehearsal() as rehearsal:
         begun = world.clock.time()
         end = begun + IDLE_MINUTES * 60
@@ -793,7 +793,6 @@ def near(value: object, wanted: float) -> bool:
 
 STATUSES: Final = ("paid", "packed", "sent", "delivered")
 TABLE: Final = "order-status"
-ROUNDS: Final = 80
 
 
 @exercise(
@@ -828,7 +827,8 @@ def newest_wins(world: World, expect: Expect, *, consume: Callable[..., Any]) ->
         queue.send(update)
     world.sandbox.faults.put("sqs.duplicate", share=0.2)
     world.sandbox.faults.put("sqs.disorder", share=0.5)
-    for _ in range(ROUNDS):
+    pauses = 0
+    for _ in range(80):
         expect.call(
             "runs",
             consume,
@@ -839,8 +839,9 @@ def newest_wins(world: World, expect: Expect, *, consume: Callable[..., Any]) ->
         )
         if not any(message.visible for message in queue.messages()):
             world.clock.advance(seconds=25)  # second copies come within 20 seconds
-            if not queue.messages():
-                break
+            pauses += 1
+        if pauses == 5 or not queue.messages():
+            break
     world.sandbox.faults.clear()
     judge_table(world, expect, queue, table, story)
     judge_race(world, expect, consume, table)
@@ -873,7 +874,7 @@ def judge_table(
         "consumed",
         not left,
         "Every message is consumed, also old ones and copies.",
-        seen=f"{number(left, 'message')} stayed in the queue, although `consume` was called {ROUNDS} times."
+        seen=f"{number(left, 'message')} stayed in the queue, however often `consume` was called."
         if left
         else "The queue is empty.",
         why="A message that you ignore and do not delete comes back for ever.",

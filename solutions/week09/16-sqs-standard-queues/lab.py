@@ -201,6 +201,18 @@ def work(queue_url, pack):
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["MessageId"])
 
 
+# %% wrong because="Does `pack` get the whole message instead of its text?" finds="packed,forgotten"
+def place(queue_url, order):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=order)
+
+
+def work(queue_url, pack):
+    answer = sqs.receive_message(QueueUrl=queue_url)
+    for message in answer.get("Messages", []):
+        if pack(message):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
 # %% wrong because="What does the answer look like when nothing has come?" finds="empty"
 def place(queue_url, order):
     sqs.send_message(QueueUrl=queue_url, MessageBody=order)
@@ -1128,7 +1140,7 @@ def consume(queue_url):
         sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
-# %% wrong because="Does your worker remember in a variable what it has seen? Another worker does not know it" finds="race"
+# %% wrong because="Does your worker rely on a variable that no other worker can see?" finds="race"
 newest = {}
 
 

@@ -1,0 +1,214 @@
+"""A diagram as DOT, with the `graphviz` package. DOT gets boxes and arrows only, never a name or a label.
+
+Each box is a table cell of a fixed size whose colour is its number. After rendering, `layout` finds the cells
+again by that colour, and `paint` draws what belongs there. So the picture does not depend on the fonts of the
+machine or of the renderer, and nothing a learner typed can break the DOT.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from labkit.drawing import ranks, style, text
+
+if TYPE_CHECKING:
+    from labkit.drawing.diagram import Diagram, Edge, Group, Node
+
+TILE_MARK: Final = "fe"
+GROUP_MARK: Final = "fd"
+LABEL_MARK: Final = "fc"
+HEADER: Final = 8.0
+"""Graphviz leaves room around a title by itself; with this, it is just enough."""
+_OVER: Final = 16.0
+"""More room below titles when connections lead back: they are drawn over the tiles."""
+_Thing = TypeVar("_Thing")
+_TABLE: Final = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{}">'
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of one node or label, in lines, with the room they take in points."""
+
+    name: tuple[str, ...]
+    detail: tuple[str, ...]
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One way to lay a diagram out: `most` columns in a row, the room between columns in inches."""
+
+    most: int = style.MOST_RANKS
+    between: float = 0.5
+
+
+def node_texts(node: Node) -> Texts:
+    """The lines below a tile."""
+    name = tuple(text.lines(node.name, style.NAME, style.NAME_WIDTH, bold=True))
+    detail = tuple(text.lines(node.detail, style.DETAIL, style.NAME_WIDTH))
+    wide = [text.width(line, style.NAME, True) for line in name]
+    wide += [text.width(line, style.DETAIL) for line in detail]
+    height = (len(name) * style.NAME + len(detail) * style.DETAIL) * style.LEADING + 3
+    return Texts(name, detail, max([style.TILE, *wide]), height)
+
+
+def label_texts(edge: Edge) -> Texts | None:
+    """The lines at a connection, or None when it has neither label nor step."""
+    said = tuple(text.lines(edge.label, style.LABEL, style.LABEL_WIDTH))
+    if edge.mark:
+        said += (style.MARKS[edge.mark],)
+    if not said and not edge.step:
+        return None
+    wide = max((text.width(line, style.LABEL) for line in said), default=0.0)
+    step = 2 * style.STEP + (3 if said else 0) if edge.step else 0.0
+    height = max(len(said) * style.LABEL * style.LEADING, 2 * style.STEP if edge.step else 0.0)
+    return Texts((), said, wide + step, height + 2)
+
+
+def source(diagram: Diagram, plan: Plan) -> str:
+    """The diagram as DOT."""
+    import graphviz
+
+    graph = graphviz.Digraph()
+    graph.attr(
+        rankdir="LR", ranksep=f"{plan.between:g}", nodesep="0.28", splines="spline", fontname="Helvetica",
+        outputorder="edgesfirst", labelloc="t", labeljust="l", nslimit="4", nslimit1="4", pad="0.06",
+    )  # fmt: skip
+    graph.attr("node", shape="plain", fontname="Helvetica")
+    pairs = [(edge.source.id, edge.target.id) for edge in diagram.edges]
+    column, back = ranks.columns([node.id for node in diagram.nodes], pairs)
+    header = HEADER + (_OVER if back or any(a == b for a, b in pairs) else 0)
+    graph.attr("edge", arrowsize="0.62", fontname="Helvetica")
+    texts = {node.id: node_texts(node) for node in diagram.nodes}
+    room = max((one.height for one in texts.values()), default=0.0)  # equal heights make straight lines
+    _fill(graph, diagram, None, texts, (room, header))
+    _connect(graph, diagram, plan, pairs, column, back)
+    return str(graph.source)
+
+
+def _fill(graph: Any, diagram: Diagram, group: Group | None, texts: dict[str, Texts], room: tuple[float, float]) -> None:
+    for number, node in _last_first(diagram.nodes):
+        if node.group is group:
+            graph.node(node.id, label=_node_label(number, texts[node.id].width, room[0]))
+    inner = [(number, one) for number, one in _last_first(diagram.groups) if one.parent is group]
+    for number, one in inner:
+        with graph.subgraph(name=f"cluster_{one.id}") as frame:
+            frame.attr(label=_cell(GROUP_MARK, number, header_width(one), room[1]), margin="13")
+            if not _holds_nodes(diagram, one):  # a cluster without nodes is not drawn at all
+                frame.node(f"{one.id}_empty", label="", shape="box", width="2.2", height="0.6", style="invis")
+            _fill(frame, diagram, one, texts, room)
+
+
+def _last_first(things: Sequence[_Thing]) -> Iterator[tuple[int, _Thing]]:
+    """Numbered, the last one first: what Graphviz reads later it puts higher when it draws from left to right."""
+    return reversed(list(enumerate(things)))
+
+
+def header_width(group: Group) -> float:
+    """The room the head of a group takes: its pictogram and its title."""
+    return 26 + text.width(group_title(group), style.TITLE, True)
+
+
+def group_title(group: Group) -> str:
+    """The title of a group, cut where it is too long."""
+    return text.cut(group.title, style.TITLE, 2 * style.NAME_WIDTH, bold=True)
+
+
+def _holds_nodes(diagram: Diagram, group: Group) -> bool:
+    return any(node.group is not None and _lies_in(node.group, group) for node in diagram.nodes)
+
+
+def _lies_in(inner: Group | None, outer: Group) -> bool:
+    while inner is not None:
+        if inner is outer:
+            return True
+        inner = inner.parent
+    return False
+
+
+def _cell(mark: str, number: int, width: float, height: float, port: str = "") -> str:
+    size = f'FIXEDSIZE="TRUE" WIDTH="{math.ceil(width)}" HEIGHT="{math.ceil(height)}"'
+    cell = f'<TD {port}{size} BGCOLOR="#{mark}{number:04x}"></TD>'
+    return f"<{_TABLE.format(0)}<TR>{cell}</TR></TABLE>>"
+
+
+def _node_label(number: int, width: float, room: float) -> str:
+    tile = _cell(TILE_MARK, number, style.TILE, style.TILE, 'PORT="t" ')[1:-1]
+    below = f'<TD FIXEDSIZE="TRUE" WIDTH="{math.ceil(width)}" HEIGHT="{math.ceil(room)}"></TD>'
+    return f"<{_TABLE.format(0)}<TR><TD>{tile}</TD></TR><TR>{below}</TR></TABLE>>"
+
+
+# -- connections ---------------------------------------------------------------------------------
+
+
+def _connect(
+    graph: Any,
+    diagram: Diagram,
+    plan: Plan,
+    pairs: Sequence[ranks.Pair],
+    column: Mapping[str, int],
+    back: set[ranks.Pair],
+) -> None:
+    folded = ranks.folds(column, (pair for pair in pairs if pair not in back), plan.most)
+    for number, edge in _last_first(diagram.edges):
+        pair = (edge.source.id, edge.target.id)
+        if edge.source is edge.target:  # `paint` draws those: Graphviz makes knots of them
+            continue
+        more = {"id": f"e{number}", "constraint": "false" if pair in folded else "true"}
+        if (said := label_texts(edge)) is not None:
+            more["label"] = _cell(LABEL_MARK, number, said.width, said.height)
+        _draw_edge(graph, pair, pair in back, more)
+    width = {node: place % plan.most for node, place in column.items()}
+    for row in reversed(_shelves(diagram, pairs, width, plan.most)):
+        for left, right in pairwise(row):
+            graph.edge(left[1], right[0], style="invis", weight="8")
+
+
+def _draw_edge(graph: Any, pair: ranks.Pair, back: bool, more: dict[str, str]) -> None:
+    tail, head = pair
+    if back:  # written the other way round, so that it does not change the columns; over the tiles
+        graph.edge(f"{head}:t:n", f"{tail}:t:n", dir="back", **more)
+    elif more["constraint"] == "false":  # to another row: from wherever it is nearest
+        graph.edge(f"{tail}:t", f"{head}:t", **more)
+    else:
+        graph.edge(f"{tail}:t:e", f"{head}:t:w", **more)
+
+
+def _shelves(
+    diagram: Diagram, pairs: Sequence[ranks.Pair], column: dict[str, int], most: int
+) -> list[list[tuple[str, str]]]:
+    """Parts that hang together with nothing else, set beside one another, row by row, in their group.
+
+    Without this they would all stand in one endless column. Each part is its first and its last node.
+    """
+    group_of = {node.id: node.group for node in diagram.nodes}
+    parts: dict[int, list[tuple[int, str, str]]] = {}
+    for part in ranks.components([node.id for node in diagram.nodes], pairs):
+        places = {id(group_of[node]) for node in part}
+        if len(places) == 1:
+            first, last = (pick(part, key=column.__getitem__) for pick in (min, max))
+            parts.setdefault(places.pop(), []).append((column[last] + 1, first, last))
+    rows: list[list[tuple[str, str]]] = []
+    for some in parts.values():
+        some.sort(key=lambda part: -part[0])
+        square = math.ceil(math.sqrt(1.8 * sum(wide for wide, _, _ in some)))
+        room = min(most, max(square, some[0][0]))
+        rows += _packed(some, room)
+    return rows
+
+
+def _packed(parts: Sequence[tuple[int, str, str]], room: int) -> list[list[tuple[str, str]]]:
+    rows: list[list[tuple[str, str]]] = []
+    left = 0
+    for wide, first, last in parts:
+        if wide > left:
+            rows.append([])
+            left = room
+        rows[-1].append((first, last))
+        left -= wide
+    return rows

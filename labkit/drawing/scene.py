@@ -1,0 +1,161 @@
+"""What stands in an account, collected by ARN: resources, the frames around them, and links between them.
+
+The services report what they hold (`labkit/drawing/services`), the trace reports what was used (`observed`).
+`staging` makes a diagram of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from labkit.sandbox.trace import short_name
+
+_SERVICE_OF_ARN: Final = {
+    "lambda": "function", "sqs": "sqs", "sns": "sns", "dynamodb": "dynamodb", "s3": "s3", "states": "stepfunctions",
+    "events": "eventbridge", "iam": "iam", "kms": "kms", "secretsmanager": "secretsmanager", "kinesis": "kinesis",
+    "firehose": "firehose", "logs": "logs", "ecs": "ecs", "rds": "rds", "ssm": "ssm",
+    "elasticloadbalancing": "alb", "execute-api": "apigateway", "apigateway": "apigateway",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Resource:
+    """One resource. `inside` is the key of the frame it lies in; an `absent` one is only pointed at."""
+
+    arn: str
+    service: str
+    name: str
+    detail: str = ""
+    account: str = ""
+    region: str = ""
+    inside: str | None = None
+    absent: bool = False
+
+
+@dataclass(slots=True)
+class Frame:
+    """A group that is a resource itself: a VPC, a subnet, a cluster. `inside` is the frame around it."""
+
+    key: str
+    kind: str
+    name: str
+    account: str
+    region: str
+    inside: str | None = None
+
+
+@dataclass(slots=True)
+class Link:
+    """From one ARN to another. `must` links are shown even when their target does not exist.
+
+    An observed link counts its calls by action; what is said about a declared link is its `label`.
+    """
+
+    source: str
+    target: str
+    label: str = ""
+    style: str = "request"
+    must: bool = True
+    observed: dict[str, int] = field(default_factory=dict)
+    moved: int = 0
+
+
+class Scene:
+    """The things found so far. `place` sets where the next ones are."""
+
+    def __init__(self) -> None:
+        self.resources: dict[str, Resource] = {}
+        self.frames: dict[str, Frame] = {}
+        self.links: list[Link] = []
+        self.behind: dict[str, list[str]] = {}  # ECS service -> target groups in front of it
+        self.keep: set[str] = set()  # frames that are shown even when nothing lies in them
+        self.account = ""
+        self.region = ""
+        self._aliases: dict[str, str] = {}
+
+    def place(self, account: str, region: str) -> None:
+        """What is added from now on is there. moto calls the Region of global services "aws"."""
+        self.account = account
+        self.region = "" if region.startswith("aws") else region
+
+    # -- adding ----------------------------------------------------------------------------------
+
+    def resource(
+        self, arn: str, service: str, name: str, detail: str = "", *, inside: str | None = None,
+        region: str | None = None, aliases: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """Add a resource. `service` is a word of `labkit.Diagram`."""
+        place = self.region if region is None else region
+        self.resources[arn] = Resource(arn, service, name, detail, self.account, place, inside)
+        for alias in aliases:
+            self._aliases.setdefault(alias, arn)
+
+    def frame(self, key: str, kind: str, name: str, inside: str | None = None) -> None:
+        """Add a group around resources, known by its id or ARN."""
+        self.frames[key] = Frame(key, kind, name, self.account, self.region, inside)
+
+    def link(
+        self, source: str, target: object, label: str = "", *, style: str = "request", must: bool = True
+    ) -> None:
+        """Add a link between two ARNs. A target that is no text is no target."""
+        if isinstance(target, str) and target and source:
+            self.links.append(Link(source, target, label, style, must))
+
+    def leads(self, source: str, config: Any, *names: str) -> None:
+        """A link to a dead-letter queue or other place for what failed, when `config` names one."""
+        for name in names:
+            config = config.get(name) if isinstance(config, Mapping) else None
+        self.link(source, config, "when it fails", style="data")
+
+    # -- looking up ------------------------------------------------------------------------------
+
+    def known(self, name: str) -> str | None:
+        """The ARN of the resource that an ARN, a qualified ARN, a URI, or another name means."""
+        if name in self.resources:
+            return name
+        if name in self._aliases:
+            return self._aliases[name]
+        if "/functions/arn:" in name:  # how an API names a function
+            return self.known(name.partition("/functions/")[2].removesuffix("/invocations"))
+        if name.startswith("arn:"):
+            for shorter in _shorter(name):
+                if shorter in self.resources:
+                    return shorter
+        return None
+
+    def named(self, service: str, name: str) -> str | None:
+        """The ARN of the resource of a service that goes by this name, ARN or URL."""
+        if (found := self.known(name)) is not None:
+            return found
+        short = short_name(name)
+        same = [one for one in self.resources.values() if one.name == short and arn_service(one.arn) == service]
+        return same[0].arn if same else None
+
+    def ghost(self, target: str) -> str | None:
+        """A resource that something points at and that is not there. None when that cannot be told."""
+        parts = target.split(":")
+        if not target.startswith("arn:") or len(parts) < 6 or parts[2] not in _SERVICE_OF_ARN:
+            return None
+        name = short_name(target).removeprefix("function:")
+        service = _SERVICE_OF_ARN[parts[2]]
+        self.resources[target] = Resource(
+            target, service, name, "does not exist", parts[4], parts[3], None, absent=True
+        )
+        return target
+
+
+def arn_service(arn: str) -> str:
+    """The service part of an ARN, or empty."""
+    parts = arn.split(":", 3)
+    return parts[2] if len(parts) == 4 else ""
+
+
+def _shorter(arn: str) -> list[str]:
+    """The ARN without a version, an alias, an index or a stream at its end."""
+    found = []
+    while arn.count(":") > 5 or arn.partition("/")[1]:
+        arn = arn[: max(arn.rfind(":"), arn.rfind("/"))]
+        found.append(arn)
+    return found

@@ -1,0 +1,100 @@
+"""Text in figures: made safe, measured, broken into lines, and cut where it is too long.
+
+The layout engine never sees a name. It gets boxes, measured here, so every text can be drawn: markup, emoji,
+any alphabet. The widths are those of Helvetica and Arial.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from typing import Final
+
+from labkit.judging.card import clean
+
+CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
+_SLACK: Final = 1.04
+"""Other sans-serif fonts of the stack are a little wider than the one that was measured."""
+_BOLD: Final = 1.07
+_WIDE: Final = 1250
+_OTHER: Final = 620
+_BREAKS: Final = "-_./: "
+# In thousandths of the font size, for the characters from blank to tilde.
+_WIDTHS: Final = [
+    int(width)
+    for width in (
+        "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 "
+        "278 584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 722 667 611 "
+        "722 667 944 667 667 611 278 278 278 469 556 333 556 556 500 556 556 278 556 556 222 222 500 222 833 556 "
+        "556 556 556 333 500 278 556 500 722 500 500 500 334 260 334 584"
+    ).split()
+]
+
+
+def safe(text: object) -> str:
+    """A text as one line that any document can hold: no control characters, no broken ones."""
+    told = str(text).encode("utf-8", "replace").decode("utf-8")
+    return " ".join(clean(" ".join(told.split())).split())
+
+
+@functools.lru_cache(maxsize=4096)
+def width(text: str, size: float, bold: bool = False) -> float:
+    """The width of a line of text in points, when its font has that size."""
+    thousandths = sum(map(_character, text))
+    return thousandths / 1000 * size * _SLACK * (_BOLD if bold else 1)
+
+
+def _character(one: str) -> int:
+    place = ord(one) - 32
+    if 0 <= place < len(_WIDTHS):
+        return _WIDTHS[place]
+    if unicodedata.combining(one) or one in "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-16}":
+        return 0
+    if unicodedata.east_asian_width(one) in "WF" or ord(one) > 0x1F000:
+        return _WIDE
+    return _OTHER
+
+
+def cut(text: str, size: float, most: float, bold: bool = False) -> str:
+    """The text, or its beginning and its end when it is wider than `most` points."""
+    if width(text, size, bold) <= most:
+        return text
+    low, high = 0, len(text)
+    while low < high:  # the most characters that fit
+        middle = (low + high + 1) // 2
+        if width(_shortened(text, middle), size, bold) <= most:
+            low = middle
+        else:
+            high = middle - 1
+    return _shortened(text, low)
+
+
+def _shortened(text: str, kept: int) -> str:
+    """Names often differ at their end (`-dlq`), so a third of what is kept comes from there."""
+    end = kept // 3
+    return text[: kept - end] + CUT + (text[-end:] if end else "")
+
+
+def lines(text: str, size: float, most: float, bold: bool = False, count: int = 2) -> list[str]:
+    """The text in at most `count` lines, none wider than `most` points. The last one is cut if it must be."""
+    told = safe(text)
+    result: list[str] = []
+    while told and len(result) < count - 1 and width(told, size, bold) > most:
+        end = _break(told, size, most, bold)
+        if not end:
+            break
+        result.append(told[:end].rstrip())
+        told = told[end:].lstrip()
+    if told:
+        result.append(cut(told, size, most, bold))
+    return result
+
+
+def _break(text: str, size: float, most: float, bold: bool) -> int:
+    """How many characters the first line takes: to the last good place that fits, or 0 when there is none."""
+    fitting = [
+        place
+        for place, one in enumerate(text, 1)
+        if one in _BREAKS and width(text[:place].rstrip(), size, bold) <= most
+    ]
+    return fitting[-1] if fitting else 0
