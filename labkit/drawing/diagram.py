@@ -162,6 +162,11 @@ class Diagram(Card):
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *SERVICES})
 
+    @property
+    def inside(self) -> Group | None:
+        """The group that is open now: what is made next lies in it."""
+        return self._inside
+
     # -- groups ----------------------------------------------------------------------------------
 
     @contextmanager

@@ -99,7 +99,7 @@ def _fill(graph: Any, diagram: Diagram, group: Group | None, texts: dict[str, Te
     for number, one in inner:
         with graph.subgraph(name=f"cluster_{one.id}") as frame:
             frame.attr(label=_cell(GROUP_MARK, number, header_width(one), room[1]), margin="13")
-            if not _holds_nodes(diagram, one):  # a cluster without nodes is not drawn at all
+            if _is_empty(diagram, one):  # a cluster without nodes is not drawn at all
                 frame.node(f"{one.id}_empty", label="", shape="box", width="2.2", height="0.6", style="invis")
             _fill(frame, diagram, one, texts, room)
 
@@ -119,16 +119,10 @@ def group_title(group: Group) -> str:
     return text.cut(group.title, style.TITLE, 2 * style.NAME_WIDTH, bold=True)
 
 
-def _holds_nodes(diagram: Diagram, group: Group) -> bool:
-    return any(node.group is not None and _lies_in(node.group, group) for node in diagram.nodes)
-
-
-def _lies_in(inner: Group | None, outer: Group) -> bool:
-    while inner is not None:
-        if inner is outer:
-            return True
-        inner = inner.parent
-    return False
+def _is_empty(diagram: Diagram, group: Group) -> bool:
+    return not any(node.group is group for node in diagram.nodes) and not any(
+        one.parent is group for one in diagram.groups
+    )
 
 
 def _cell(mark: str, number: int, width: float, height: float, port: str = "") -> str:

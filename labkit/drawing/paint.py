@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from labkit.drawing import style, text
+from labkit.drawing import style, text, words
 from labkit.drawing.dot import Texts, group_title, label_texts, node_texts
 from labkit.drawing.glyphs import GLYPHS
 from labkit.drawing.layout import Box, Layout
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _CHIP: Final = 17.0
 _STROKES: Final = 'fill="none" stroke="#fff" stroke-width="{}" stroke-linecap="round" stroke-linejoin="round"'
 _LEGEND: Final = 20.0
-EMPTY: Final = "nothing here yet"
 
 
 def paint(diagram: Diagram, layout: Layout) -> str:
@@ -75,7 +74,7 @@ def _empty(group: Group, diagram: Diagram, layout: Layout) -> str:
     box = layout.groups.get(group.id)
     if box is None or any(one.group is group for one in diagram.nodes) or any(g.parent is group for g in diagram.groups):
         return ""
-    return _line(EMPTY, box.x + box.width / 2, box.y + box.height / 2 + 12, style.DETAIL, style.SOFT)
+    return _line(words.EMPTY, box.x + box.width / 2, box.y + box.height / 2 + 12, style.DETAIL, style.SOFT)
 
 
 # -- nodes ---------------------------------------------------------------------------------------

@@ -97,4 +97,5 @@ def _break(text: str, size: float, most: float, bold: bool) -> int:
         for place, one in enumerate(text, 1)
         if one in _BREAKS and width(text[:place].rstrip(), size, bold) <= most
     ]
-    return fitting[-1] if fitting else 0
+    good = [place for place in fitting if text[place - 2 : place] in (", ", "; ")]
+    return (good or fitting or [0])[-1]

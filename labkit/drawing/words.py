@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from labkit.drawing.style import LINES, MARKS
 from labkit.judging.card import plural
 
 if TYPE_CHECKING:
     from labkit.drawing.diagram import Diagram, Edge, Group, Node
+
+
+EMPTY: Final = "nothing here yet"
+"""Said of a group in which nothing lies."""
 
 
 def twin(diagram: Diagram) -> str:
@@ -29,7 +33,8 @@ def _inside(diagram: Diagram, group: Group | None, depth: int) -> list[str]:
     lines = [lead + node_line(node) for node in diagram.nodes if node.group is group]
     for inner in diagram.groups:
         if inner.parent is group:
-            lines += [lead + inner.title, *_inside(diagram, inner, depth + 1)]
+            held = _inside(diagram, inner, depth + 1) or [f"{lead}  {EMPTY}"]
+            lines += [lead + inner.title, *held]
     return lines
 
 

@@ -49,7 +49,9 @@ def describe(error: BaseException) -> str:
     response = getattr(error, "response", None)
     if isinstance(response, dict) and isinstance(response.get("Error"), dict):
         told = response["Error"]
-        return f"{type(error).__name__} {told.get('Code', '?')} ({told.get('Message', 'no message')})"
+        kind, code = type(error).__name__, str(told.get("Code", "?"))
+        name = kind if code.endswith(kind) else f"{kind} {code}"  # modelled errors are named after their code
+        return f"{name} ({told.get('Message', 'no message')})"
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 

@@ -17,12 +17,6 @@
 # %% [markdown]
 # # Start here
 #
-# After this notebook you can:
-#
-# - run cells, read the report of a check, and ask for hints;
-# - move the lab's clock instead of waiting;
-# - say what is simulated here, break it, and undo it.
-#
 # You need no AWS account, and you cannot cause a bill. Plan 35 minutes. There is a save point after 00.3.
 #
 # **How to run a cell.** Click into it, then press Shift and Enter together. Run the cells from top to bottom.

@@ -2,7 +2,8 @@
 
 Every module has the same shape: `show(scene, backend)` adds the resources of one backend (one account and Region)
 and their links. It reads and changes nothing. `CALLS` are the API actions that use a resource, as opposed to those
-that set it up: they are counted from the trace. `MOVES` names events that carry something on: action -> the
+that set it up: they are counted from the trace. `USED` are the parameters of such a call that name the resource,
+when they are not the usual ones; `used(params)` says it where that is not enough. `MOVES` names events that carry something on: action -> the
 parameter with the target's ARN.
 
 To add a service, write `services/NAME.py` and name it here.
@@ -17,31 +18,31 @@ from typing import Final
 SERVICES: Final[dict[str, str]] = {
     "sqs": "sqs",
     "sns": "sns",
-    "events": "events",
-    "scheduler": "scheduler",
-    "pipes": "pipes",
-    "stepfunctions": "stepfunctions",
     "lambda": "awslambda",
-    "apigatewayv2": "apigatewayv2",
-    "elbv2": "elbv2",
-    "ecs": "ecs",
-    "eks": "eks",
-    "ecr": "ecr",
-    "ec2": "ec2",
     "dynamodb": "dynamodb",
-    "rds": "rds",
     "s3": "s3",
+    "rds": "rds",
     "kinesis": "kinesis",
     "firehose": "firehose",
     "secretsmanager": "secretsmanager",
     "ssm": "ssm",
     "kms": "kms",
-    "iam": "iam",
+    "ecr": "ecr",
+    "ec2": "ec2",
+    "ecs": "ecs",
+    "eks": "eks",
+    "elbv2": "elbv2",
+    "apigatewayv2": "apigatewayv2",
+    "events": "events",
+    "scheduler": "scheduler",
+    "pipes": "pipes",
+    "stepfunctions": "stepfunctions",
     "wafv2": "wafv2",
+    "iam": "iam",
     "cloudwatch": "cloudwatch",
     "logs": "logs",
 }
-"""moto's name of a service -> the module here, in the order in which figures name them."""
+"""moto's name of a service -> the module here. What others point at comes first."""
 
 ALIASES: Final = {"awslambda": "lambda", "eventbridge": "events", "elb": "elbv2", "apigateway": "apigatewayv2",
                   "states": "stepfunctions", "waf": "wafv2", "vpc": "ec2"}  # fmt: skip

@@ -32,4 +32,5 @@ def _show_function(scene: Scene, function: Any) -> None:
         told = config.response() if hasattr(config, "response") else config
         for outcome, label in (("OnSuccess", "when it succeeds"), ("OnFailure", "when it fails")):
             target = (told.get("DestinationConfig") or {}).get(outcome) or {}
-            scene.link(arn, target.get("Destination"), label, style="data")
+            style = "data" if outcome == "OnFailure" else "request"
+            scene.link(arn, target.get("Destination"), label, style=style)

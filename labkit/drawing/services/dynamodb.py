@@ -11,6 +11,7 @@ CALLS: Final = (
     "PutItem", "GetItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchWriteItem", "BatchGetItem",
     "TransactWriteItems", "TransactGetItems", "ExecuteStatement",
 )  # fmt: skip
+USED: Final = ("TableName", "RequestItems")
 
 
 def show(scene: Scene, backend: Any) -> None:

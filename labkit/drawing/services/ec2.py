@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from labkit.drawing.scene import Scene
-from labkit.sandbox.trace import short_name
 
 
 def show(scene: Scene, backend: Any) -> None:
@@ -18,7 +17,7 @@ def show(scene: Scene, backend: Any) -> None:
             kind = "public_subnet" if _is_public(backend, subnet) else "private_subnet"
             label = f"{_name(backend, subnet.id)} {subnet.cidr_block}, {subnet.availability_zone}".strip()
             scene.frame(subnet.id, kind, label, inside=subnet.vpc_id)
-            if not subnet.default_for_az == "true":
+            if not subnet.default_for_az:
                 scene.keep.add(subnet.id)
     prefix = f"arn:aws:ec2:{scene.region}:{scene.account}:"
     for instance in _instances(backend):
@@ -30,13 +29,13 @@ def show(scene: Scene, backend: Any) -> None:
         scene.resource(f"{prefix}natgateway/{nat.id}", "nat", _name(backend, nat.id) or nat.id, "NAT gateway",
                        inside=nat.subnet_id)  # fmt: skip
     for gateway in backend.internet_gateways.values():
-        if gateway.vpc is not None and gateway.vpc.is_default != "true":
+        if gateway.vpc is not None and not gateway.vpc.is_default:
             scene.resource(f"{prefix}internet-gateway/{gateway.id}", "internet_gateway", gateway.id,
                            inside=gateway.vpc.id)  # fmt: skip
     for endpoint in backend.vpc_end_points.values():
         name = str(endpoint.service_name).rpartition(".")[2]
         scene.resource(f"{prefix}vpc-endpoint/{endpoint.id}", "vpc_endpoint", name,
-                       f"{endpoint.endpoint_type} endpoint", inside=endpoint.vpc_id)  # fmt: skip
+                       f"{endpoint.vpc_endpoint_type} endpoint", inside=endpoint.vpc_id)  # fmt: skip
 
 
 def _instances(backend: Any) -> Iterator[Any]:
@@ -55,8 +54,10 @@ def _name(backend: Any, resource: str) -> str:
 def _is_public(backend: Any, subnet: Any) -> bool:
     """A subnet is public when its route table leads to an internet gateway."""
     tables = [one for one in backend.route_tables.values() if one.vpc_id == subnet.vpc_id]
-    own = [one for one in tables if subnet.id in one.associations.values()]
-    for table in own or [one for one in tables if "main" in str(one.main_association_id or "") or one.main]:
-        if any(short_name(str(route.gateway and route.gateway.id)).startswith("igw-") for route in table.routes.values()):
-            return True
-    return False
+    own = [one for one in tables if subnet.id in one._associations.values()]
+    main = [one for one in tables if one.main_association_id is not None]
+    return any(
+        str(getattr(route.gateway, "id", "")).startswith("igw-")
+        for table in own or main
+        for route in table.routes.values()
+    )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from labkit.drawing.scene import Scene
 
 CALLS: Final = ("PutEvents",)
+
+
+def used(params: Mapping[str, Any]) -> list[str]:
+    """The buses that the entries of a PutEvents call name."""
+    entries = params.get("Entries") or []
+    return list(dict.fromkeys(str(one.get("EventBusName") or "default") for one in entries))
 
 
 def show(scene: Scene, backend: Any) -> None:
@@ -31,9 +37,6 @@ def _show_rule(scene: Scene, bus: str, rule: Any) -> None:
 
 def _matched(rule: Any) -> str:
     """What the pattern asks of the kind of event, when it says so simply."""
-    try:
-        pattern = json.loads(rule.event_pattern.dump() or "{}")
-    except (AttributeError, TypeError, ValueError):
-        return ""
+    pattern = rule.event_pattern.get_pattern() or {}
     kinds = pattern.get("detail-type") or pattern.get("source") or []
     return ", ".join(one for one in kinds if isinstance(one, str))

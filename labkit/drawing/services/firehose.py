@@ -7,6 +7,7 @@ from typing import Any, Final
 from labkit.drawing.scene import Scene
 
 CALLS: Final = ("PutRecord", "PutRecordBatch")
+USED: Final = ("DeliveryStreamName",)
 
 
 def show(scene: Scene, backend: Any) -> None:

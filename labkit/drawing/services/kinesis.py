@@ -8,6 +8,7 @@ from labkit.drawing.scene import Scene
 from labkit.judging.card import plural
 
 CALLS: Final = ("PutRecord", "PutRecords", "GetRecords")
+USED: Final = ("StreamName", "StreamARN")
 
 
 def show(scene: Scene, backend: Any) -> None:

@@ -15,5 +15,5 @@ def show(scene: Scene, backend: Any) -> None:
         rotation = f"rotates every {secret.auto_rotate_after_days} days" if secret.rotation_enabled else ""
         gone = "to be deleted" if secret.deleted_date else ""
         scene.resource(secret.arn, "secretsmanager", secret.name, rotation or gone, aliases=(secret.name,))
-        scene.link(secret.arn, secret.rotation_lambda_arn, "rotated by", style="data")
+        scene.link(secret.arn, secret.rotation_lambda_arn, "rotated by", style="optional")
         scene.link(secret.arn, secret.kms_key_id, "encrypted by", style="optional", must=False)

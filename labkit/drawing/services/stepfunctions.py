@@ -9,6 +9,7 @@ from typing import Any, Final
 from labkit.drawing.scene import Scene
 
 CALLS: Final = ("StartExecution", "StartSyncExecution")
+USED: Final = ("stateMachineArn",)
 
 
 def show(scene: Scene, backend: Any) -> None:

@@ -13,4 +13,4 @@ def show(scene: Scene, backend: Any) -> None:
     for acl in backend.wacls.values():
         scene.resource(acl.arn, "waf", acl.name, plural(len(acl.rules), "rule"))
         for resource in acl.associated_resources:
-            scene.link(acl.arn, resource, "protects", style="data")
+            scene.link(acl.arn, resource, "protects", style="optional")

@@ -17,12 +17,6 @@
 # %% [markdown]
 # # SQS standard queues
 #
-# After this lab you can:
-#
-# - say where an order is at each moment of its life in a queue;
-# - keep slow work safe, poll cheaply, and send in batches;
-# - put failed messages aside, bring them back, and accept that some come twice.
-#
 # **The story.** Orchard Market sells tea, lamps and a thousand other things. The shop takes an order in a
 # moment. To pack it takes minutes. So the shop writes each order into a *queue*, and workers pack when they are free.
 # Plan 100 minutes. There is a save point after 16.3.

@@ -1,0 +1,202 @@
+"""From what was collected to a diagram: who stands where, what is merged, and what is drawn as a pile."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+from labkit.drawing.diagram import Diagram, Group, Node
+from labkit.drawing.scene import Link, Resource, Scene
+from labkit.judging.card import plural
+
+MOST: Final = 60
+"""Resources drawn one by one. When there are more, those of a kind become a pile, the largest first."""
+LEGEND: Final = {"request": "calls or delivers", "data": "when it fails", "optional": "permission, key or metric"}
+_NAMED: Final = 3
+
+
+@dataclass(slots=True)
+class _Spot:
+    """One node to be: a resource, or a pile of them. `within` counts the links inside a pile."""
+
+    resources: list[Resource]
+    within: int = 0
+
+
+@dataclass(slots=True)
+class _Line:
+    """One connection to be, with everything said about it."""
+
+    style: str
+    labels: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    moved: int = 0
+    declared: bool = False
+
+
+def stage(scene: Scene, title: str, *, declared: bool = True, observed: bool = True) -> Diagram:
+    """The diagram of a scene. `declared` are links that are set up, `observed` those that were used."""
+    links = [link for link in scene.links if (observed and (link.observed or link.moved)) or declared]
+    ends = _resolved(scene, [link for link in links if observed or not link.observed])
+    spots = _spots(list(scene.resources.values()))
+    lines = _lines(ends, spots, declared, observed)
+    diagram = Diagram(title, legend=LEGEND)
+    nodes: dict[str, Node] = {}
+    for person in dict.fromkeys(key for pair in lines for key in pair if key.startswith("person:")):
+        nodes[person] = diagram.person(person.removeprefix("person:"))
+    _place(diagram, scene, spots, nodes)
+    for (source, target), by_style in lines.items():
+        for line in by_style.values():
+            diagram.connect(
+                nodes[source], nodes[target], _said(line), style=line.style,
+                observed=bool(line.calls or line.moved), calls=line.calls.total() + line.moved,
+            )  # fmt: skip
+    diagram.notice = _notice(scene, diagram, spots)
+    return diagram
+
+
+# -- links ---------------------------------------------------------------------------------------
+
+
+def _resolved(scene: Scene, links: Iterable[Link]) -> list[tuple[str, str, Link]]:
+    """Links whose both ends stand in the scene. What is only pointed at becomes an absent resource."""
+    found = []
+    for link in links:
+        source = link.source if link.source.startswith("person:") else scene.known(link.source)
+        target = scene.known(link.target)
+        if link.must and source is None:
+            source = scene.ghost(link.source)
+        if link.must and target is None:
+            target = scene.ghost(link.target)
+        if source is not None and target is not None:
+            found.append((source, target, link))
+    return found
+
+
+def _lines(
+    ends: Iterable[tuple[str, str, Link]], spots: dict[str, _Spot], declared: bool, observed: bool
+) -> dict[tuple[str, str], dict[str, _Line]]:
+    """Connections by the nodes they join, and by their style. What was observed joins what was declared."""
+    key_of = {one.arn: key for key, spot in spots.items() for one in spot.resources}
+    lines: dict[tuple[str, str], dict[str, _Line]] = {}
+    for source, target, link in sorted(ends, key=lambda end: not end[0].startswith("person:")):
+        pair = (key_of.get(source, source), key_of.get(target, target))
+        if pair[0] == pair[1] and len(spots[pair[0]].resources) > 1:
+            spots[pair[0]].within += 1
+            continue
+        line = lines.setdefault(pair, {}).setdefault(link.style, _Line(link.style))
+        line.declared |= not link.observed
+        if declared and link.label:
+            line.labels[link.label] += 1
+        if observed:
+            line.calls.update(link.observed)
+            line.moved += link.moved
+    return lines
+
+
+def _said(line: _Line) -> str:
+    """The label of a connection: what it does, then how often it was used."""
+    parts = [f"{label} ({count} times)" if count > 1 else label for label, count in line.labels.most_common(2)]
+    if len(line.labels) > 2:
+        parts.append(f"{len(line.labels) - 2} more")
+    parts += [f"{count} {action}" for action, count in line.calls.most_common()]
+    return ", ".join([*parts, *([f"{line.moved} so far"] if line.moved else [])])
+
+
+# -- nodes ---------------------------------------------------------------------------------------
+
+
+def _spots(resources: list[Resource]) -> dict[str, _Spot]:
+    """Node key -> resources. Above `MOST`, the largest kinds become piles until the rest fits."""
+    kinds: list[Callable[[Resource], object]] = [
+        lambda one: (one.account, one.region, one.inside, one.service, one.absent),
+        lambda one: (one.account, one.region, one.service, one.absent),
+        lambda one: (one.service, one.absent),
+    ]
+    spots = {one.arn: _Spot([one]) for one in resources}
+    for kind in kinds:
+        if len(spots) <= MOST:
+            break
+        spots = {one.arn: _Spot([one]) for one in resources}
+        alike: dict[object, list[Resource]] = defaultdict(list)
+        for one in resources:
+            alike[kind(one)].append(one)
+        for same in sorted(alike.values(), key=len, reverse=True):
+            if len(spots) <= MOST or len(same) < 2:
+                break
+            for one in same:
+                del spots[one.arn]
+            spots[f"pile:{same[0].arn}"] = _Spot(same)
+    return spots
+
+
+def _place(diagram: Diagram, scene: Scene, spots: dict[str, _Spot], nodes: dict[str, Node]) -> None:
+    """Put every node into its account, its Region, and the frames around it."""
+    for key, spot in spots.items():
+        one = spot.resources[0]
+        with ExitStack() as groups:
+            for group in _groups(diagram, scene, one.account, one.region, one.inside):
+                groups.enter_context(group)
+            nodes[key] = _node(diagram, spot)
+    for key in sorted(scene.keep):  # subnets that the learner made are shown, also empty ones
+        frame = scene.frames[key]
+        with ExitStack() as groups:
+            for group in _groups(diagram, scene, frame.account, frame.region, key):
+                groups.enter_context(group)
+
+
+def _groups(
+    diagram: Diagram, scene: Scene, account: str, region: str, inside: str | None
+) -> list[AbstractContextManager[Group]]:
+    frames = []
+    while inside is not None and (frame := scene.frames.get(inside)) is not None:
+        frames.append(diagram.group(frame.kind, frame.name))
+        inside = frame.inside
+    outer = [diagram.account(account)] if account else []
+    outer += [diagram.region(region)] if region else []
+    return [*outer, *reversed(frames)]
+
+
+def _node(diagram: Diagram, spot: _Spot) -> Node:
+    one = spot.resources[0]
+    if len(spot.resources) == 1:
+        name = _unused(diagram, one)
+        return diagram.node(one.service, name, one.detail, mark="absent" if one.absent else "")
+    names = ", ".join(each.name for each in spot.resources[:_NAMED])
+    left = len(spot.resources) - _NAMED
+    more = f" and {left:,} more" if left > 0 else ""
+    within = f"; {plural(spot.within, 'link')} between them" if spot.within else ""
+    title = f"{len(spot.resources):,} x {one.service}"
+    return diagram.node(one.service, title, names + more + within, count=len(spot.resources))
+
+
+def _unused(diagram: Diagram, one: Resource) -> str:
+    """The name of a resource; with a number when something of that kind has it already in that place."""
+    taken = {
+        node.name for node in diagram.nodes
+        if node.service.word == one.service and node.group is diagram.inside
+    }  # fmt: skip
+    name, number = one.name.strip() or one.arn, 2
+    while name in taken:
+        name, number = f"{one.name} ({number})", number + 1
+    return name
+
+
+# -- the sentence --------------------------------------------------------------------------------
+
+
+def _notice(scene: Scene, diagram: Diagram, spots: dict[str, _Spot]) -> str:
+    there = sum(not one.absent for one in scene.resources.values())
+    parts = [f"{plural(there, 'resource')}, drawn from the account as it stands."]
+    absent = [one.name for one in scene.resources.values() if one.absent]
+    if absent:
+        verb = "does" if len(absent) == 1 else "do"
+        parts.append(f"Something points at {', '.join(absent[:_NAMED])}, which {verb} not exist.")
+    if any(len(spot.resources) > 1 for spot in spots.values()):
+        parts.append(f"There are more than {MOST}, so those of a kind are drawn as a pile.")
+    if any(edge.calls for edge in diagram.edges):
+        parts.append("Numbers at the arrows count what happened so far.")
+    return " ".join(parts)
