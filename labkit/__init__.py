@@ -5,13 +5,14 @@ be read by an old one, to say that it is too old. So this file keeps to the synt
 """
 
 __version__ = "0.1.0"
-__all__ = ["Lab", "Sandbox", "__version__", "expected", "open", "progress"]
+__all__ = ["Diagram", "Lab", "Sandbox", "__version__", "expected", "open", "progress"]
 
 _HOMES = {
     "open": "labkit.lab",
     "expected": "labkit.lab",
     "progress": "labkit.lab",
     "Lab": "labkit.lab",
+    "Diagram": "labkit.drawing.diagram",
     "Sandbox": "labkit.sandbox",
 }
 # Words of an open lab, for who writes `labkit.check(...)`: they work, or say that no lab is open.
@@ -19,6 +20,7 @@ _OF_A_LAB = ("check", "hint", "solution", "predict", "trace", "reset", "jump_to"
 
 TYPE_CHECKING = False  # type checkers take it for True; importing it from typing would cost milliseconds
 if TYPE_CHECKING:
+    from labkit.drawing.diagram import Diagram
     from labkit.lab import Lab, expected, open, progress
     from labkit.sandbox import Sandbox
 

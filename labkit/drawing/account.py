@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from labkit.drawing import services as shows
 from labkit.drawing.architecture import draw
+from labkit.drawing.compare import beside
+from labkit.drawing.diagram import Diagram
 from labkit.drawing.observed import observe
 from labkit.drawing.scene import Scene
 from labkit.drawing.staging import stage
-from labkit.errors import LabkitError, NotFound
+from labkit.errors import LabkitError, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from labkit.drawing.diagram import Diagram
+    from labkit.drawing.beside import Comparison
     from labkit.drawing.picture import Picture
     from labkit.sandbox import Sandbox
 
@@ -32,6 +34,24 @@ def draw_account(
     scene, broken = collect(sandbox, services, region)
     note = f"Could not be drawn here: {', '.join(broken)}. Please report it." if broken else ""
     return draw(_diagram(sandbox, scene, region), note)
+
+
+def draw_beside(
+    sandbox: Sandbox,
+    wanted: Diagram | Callable[[], Diagram] | None,
+    services: Iterable[str] | None = None,
+    region: str | None = None,
+) -> Comparison:
+    """The account beside the figure of how it should be, and what differs in words.
+
+    `wanted` is a diagram, or a function that makes one. Raises `UsageError` when there is none.
+    """
+    diagram = wanted() if callable(wanted) else wanted
+    if not isinstance(diagram, Diagram):
+        raise UsageError(
+            "This lab has no figure to compare with. Draw your own, and give it: lab.draw(expected=my_diagram)."
+        )
+    return beside(account_diagram(sandbox, services, region), diagram)
 
 
 def account_diagram(

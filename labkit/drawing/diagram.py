@@ -1,12 +1,12 @@
 """`labkit.Diagram`: draw an architecture with a handful of words.
 
-    d = labkit.Diagram("Orders")
-    shop = d.person("Customer")
-    with d.account(), d.region():
-        orders = d.sqs("orders", detail="visibility 30 s")
-        pack = d.function("pack")
-    shop.to(orders, "SendMessage", step=1).to(pack, "poll", step=2)
-    d
+d = labkit.Diagram("Orders")
+shop = d.person("Customer")
+with d.account(), d.region():
+    orders = d.sqs("orders", detail="visibility 30 s")
+    pack = d.function("pack")
+shop.to(orders, "SendMessage", step=1).to(pack, "poll", step=2)
+d
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _HIGHEST_STEP: Final = 99
 
 
-class UnknownService(NotFound, AttributeError):
+class UnknownService(NotFound, AttributeError):  # type: ignore[misc]  # both have a `name`: the same one
     """A word that is no service and no method of a diagram."""
 
 
@@ -302,4 +302,3 @@ def _named(name: object, kind: str, example: str) -> str:
     if not isinstance(name, str) or not (shown := safe(name)):
         raise UsageError(f"Give the {kind} a name, a text: {example}. It is {name!r}.")
     return shown
-

@@ -81,17 +81,28 @@ def source(diagram: Diagram, plan: Plan) -> str:
     )  # fmt: skip
     graph.attr("node", shape="plain", fontname="Helvetica")
     pairs = [(edge.source.id, edge.target.id) for edge in diagram.edges]
-    column, back = ranks.columns([node.id for node in diagram.nodes], pairs)
-    header = HEADER + (_OVER if back or any(a == b for a, b in pairs) else 0)
-    graph.attr("edge", arrowsize="0.62", fontname="Helvetica")
+    behind = _behind_the_outside(diagram, pairs)
+    column, back = ranks.columns([node.id for node in diagram.nodes], [*pairs, *behind])
+    header = HEADER + (_OVER if _needs_room(diagram, back, pairs, column) else 0)
+    graph.attr("edge", arrowsize="0.62", fontname="Helvetica", weight="3")
     texts = {node.id: node_texts(node) for node in diagram.nodes}
     room = max((one.height for one in texts.values()), default=0.0)  # equal heights make straight lines
     _fill(graph, diagram, None, texts, (room, header))
     _connect(graph, diagram, plan, pairs, column, back)
+    rows = _shelves(diagram, pairs, {node: place % plan.most for node, place in column.items()}, plan.most)
+    for row in reversed(rows):
+        for left, right in pairwise(row):
+            graph.edge(left[1], right[0], style="invis", weight="24")
+    beside = {first for row in rows for first, _ in row[1:]}
+    for outside, first in reversed(behind):
+        if first not in beside:
+            graph.edge(outside, first, style="invis", weight="1")
     return str(graph.source)
 
 
-def _fill(graph: Any, diagram: Diagram, group: Group | None, texts: dict[str, Texts], room: tuple[float, float]) -> None:
+def _fill(
+    graph: Any, diagram: Diagram, group: Group | None, texts: dict[str, Texts], room: tuple[float, float]
+) -> None:
     for number, node in _last_first(diagram.nodes):
         if node.group is group:
             graph.node(node.id, label=_node_label(number, texts[node.id].width, room[0]))
@@ -117,6 +128,14 @@ def header_width(group: Group) -> float:
 def group_title(group: Group) -> str:
     """The title of a group, cut where it is too long."""
     return text.cut(group.title, style.TITLE, 2 * style.NAME_WIDTH, bold=True)
+
+
+def _needs_room(
+    diagram: Diagram, back: set[ranks.Pair], pairs: Sequence[ranks.Pair], column: Mapping[str, int]
+) -> bool:
+    """Whether something is drawn above the tiles: a mark, a pile, a line that passes over a column."""
+    over = any(a == b or column[b] - column[a] > 1 for a, b in pairs)
+    return over or bool(back) or any(node.mark or node.count > 1 for node in diagram.nodes)
 
 
 def _is_empty(diagram: Diagram, group: Group) -> bool:
@@ -148,7 +167,9 @@ def _connect(
     column: Mapping[str, int],
     back: set[ranks.Pair],
 ) -> None:
-    folded = ranks.folds(column, (pair for pair in pairs if pair not in back), plan.most)
+    forward = [pair for pair in pairs if pair not in back]
+    leaves = ranks.leaves(column, forward, plan.most)
+    folded = ranks.folds(column, forward, plan.most)
     for number, edge in _last_first(diagram.edges):
         pair = (edge.source.id, edge.target.id)
         if edge.source is edge.target:  # `paint` draws those: Graphviz makes knots of them
@@ -157,10 +178,17 @@ def _connect(
         if (said := label_texts(edge)) is not None:
             more["label"] = _cell(LABEL_MARK, number, said.width, said.height)
         _draw_edge(graph, pair, pair in back, more)
-    width = {node: place % plan.most for node, place in column.items()}
-    for row in reversed(_shelves(diagram, pairs, width, plan.most)):
-        for left, right in pairwise(row):
-            graph.edge(left[1], right[0], style="invis", weight="8")
+    for leaf, before in leaves.items():
+        graph.edge(before, leaf, style="invis")
+
+
+def _behind_the_outside(diagram: Diagram, pairs: Sequence[ranks.Pair]) -> list[ranks.Pair]:
+    """Invisible pairs that keep all groups to the right of whoever stands outside and begins the story."""
+    leads, follows = {a for a, _ in pairs}, {b for _, b in pairs}
+    begins = [node.id for node in diagram.nodes if node.group is None and node.id in leads - follows]
+    if not begins:
+        return []
+    return [(begins[0], node.id) for node in diagram.nodes if node.group and node.id not in follows]
 
 
 def _draw_edge(graph: Any, pair: ranks.Pair, back: bool, more: dict[str, str]) -> None:
@@ -186,12 +214,12 @@ def _shelves(
         places = {id(group_of[node]) for node in part}
         if len(places) == 1:
             first, last = (pick(part, key=column.__getitem__) for pick in (min, max))
-            parts.setdefault(places.pop(), []).append((column[last] + 1, first, last))
+            parts.setdefault(places.pop(), []).append((column[last] - column[first] + 1, first, last))
     rows: list[list[tuple[str, str]]] = []
     for some in parts.values():
         some.sort(key=lambda part: -part[0])
         square = math.ceil(math.sqrt(1.8 * sum(wide for wide, _, _ in some)))
-        room = min(most, max(square, some[0][0]))
+        room = min(most - min(column[first] for _, first, _ in some), max(square, some[0][0]))
         rows += _packed(some, room)
     return rows
 

@@ -54,6 +54,16 @@ class Layout:
     labels: dict[int, Box] = field(default_factory=dict)
     curves: dict[int, Curve] = field(default_factory=dict)
 
+    def content(self) -> Box:
+        """What is drawn, without the room that invisible helpers took. Texts below tiles are not counted."""
+        boxes = [*self.tiles.values(), *self.groups.values(), *self.labels.values()]
+        for curve in self.curves.values():
+            boxes.append(_box(curve.path, (0, 0)))
+        if not boxes:
+            return Box(0, 0, self.width, self.height)
+        x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+        return Box(x, y, max(box.right for box in boxes) - x, max(box.bottom for box in boxes) - y)
+
 
 def read(document: str) -> Layout:
     """The layout in an SVG document of Graphviz."""

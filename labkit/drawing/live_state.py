@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from labkit.drawing.console_state import MessageState, QueueState, queues
+from labkit.drawing.queue_state import MessageState, QueueState, queues
 from labkit.drawing.timeline_history import standing
 from labkit.drawing.timeline_words import cut
 from labkit.errors import NotFound

@@ -39,7 +39,7 @@ _LOOKS: Final = {
 _RIVER: Final = {
     "sent": "#147EBA",
     "received": "#0F5E93",
-    "asked, nothing came": "#8D99AB",
+    "asked, nothing came": "#78849A",
     "deleted": "#4A6A00",
     "failed": "#B8233B",
 }
@@ -141,11 +141,10 @@ def _cell(dots: Sequence[Dot], count: int, column: tuple[str, int, int], top: fl
     if not count:
         return _text(x, top + 20, "none", style.SOFT, 11), 38.0
     if count > MOST_DOTS:
-        look = _LOOKS[dots[0].state]
         dot = _dot(dots[0], x + 8, top + 19, number=False)
         number = _text(x + 24, top + 25, f"{count:,}", style.INK, 18, ' font-weight="700"')
         beside = x + 30 + text.width(f"{count:,}", 18, bold=True)
-        return dot + number + _text(beside, top + 24, "messages", look[1], 11), 40.0
+        return dot + number + _text(beside, top + 24, "messages", style.SOFT, 11), 40.0
     if len(dots) <= _NAMED and any(dot.name for dot in dots):
         return _named(dots, x, wide, top)
     across = max(1, wide // _STEP)

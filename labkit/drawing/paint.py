@@ -16,33 +16,53 @@ if TYPE_CHECKING:
 _CHIP: Final = 17.0
 _STROKES: Final = 'fill="none" stroke="#fff" stroke-width="{}" stroke-linecap="round" stroke-linejoin="round"'
 _LEGEND: Final = 20.0
+_MARGIN: Final = 8.0
+_ABOVE: Final = 10.0
 
 
 def paint(diagram: Diagram, layout: Layout) -> str:
     """The SVG document."""
     legend = _legend(diagram)
-    width = max(layout.width, legend[1])
-    height = layout.height + (_LEGEND if legend[0] else 0)
-    parts = [f'<rect width="{width:.1f}" height="{height:.1f}" rx="7" fill="{style.PAPER}"/>']
-    parts += [_group(group, number, layout) for number, group in enumerate(diagram.groups)]
+    box = _drawn(diagram, layout)
+    width = max(box.width, legend[1])
+    height = box.height + (_LEGEND if legend[0] else 0)
+    paper = f'x="{box.x:.1f}" y="{box.y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    parts = [f'<rect {paper} rx="7" fill="{style.PAPER}"/>']
+    parts += [_group(group, layout) for group in diagram.groups]
     parts += [_curve(edge, number, layout) for number, edge in enumerate(diagram.edges)]
     parts += [_empty(group, diagram, layout) for group in diagram.groups]
-    parts += [_header(group, number, layout) for number, group in enumerate(diagram.groups)]
+    parts += [_header(group, layout) for group in diagram.groups]
     parts += [_node(node, layout.tiles[number]) for number, node in enumerate(diagram.nodes)]
     parts += [_label(edge, _label_box(edge, number, layout)) for number, edge in enumerate(diagram.edges)]
     if legend[0]:
-        parts.append(f'<g transform="translate(8 {layout.height + 6:.1f})">{legend[0]}</g>')
+        parts.append(f'<g transform="translate({box.x + 8:.1f} {box.bottom + 6:.1f})">{legend[0]}</g>')
     scale = style.PIXELS_PER_POINT
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * scale:.0f}" height="{height * scale:.0f}" '
-        f'viewBox="0 0 {width:.1f} {height:.1f}" font-family="{style.FONTS}">{"".join(parts)}</svg>'
+        f'viewBox="{box.x:.1f} {box.y:.1f} {width:.1f} {height:.1f}" font-family="{style.FONTS}">{"".join(parts)}</svg>'
     )
+
+
+def _drawn(diagram: Diagram, layout: Layout) -> Box:
+    """The part of the layout that is drawn on, with a margin."""
+    box = layout.content()
+    left, top, right, bottom = box.x, box.y, box.right, box.bottom
+    for number, node in enumerate(diagram.nodes):
+        tile, texts = layout.tiles[number], node_texts(node)
+        middle = tile.x + tile.width / 2
+        left, right = min(left, middle - texts.width / 2), max(right, middle + texts.width / 2)
+        bottom = max(bottom, tile.bottom + texts.height)
+        top = min(top, tile.y - (_ABOVE if node.mark or node.count > 1 else 0))
+    for number, edge in enumerate(diagram.edges):
+        if (label := _label_box(edge, number, layout)) is not None:
+            right, top = max(right, label.right), min(top, label.y)
+    return Box(left - _MARGIN, top - _MARGIN, right - left + 2 * _MARGIN, bottom - top + 2 * _MARGIN)
 
 
 # -- groups --------------------------------------------------------------------------------------
 
 
-def _group(group: Group, number: int, layout: Layout) -> str:
+def _group(group: Group, layout: Layout) -> str:
     looks = style.GROUPS[group.kind]
     box = layout.groups.get(group.id)
     if box is None:
@@ -54,7 +74,7 @@ def _group(group: Group, number: int, layout: Layout) -> str:
     )
 
 
-def _header(group: Group, number: int, layout: Layout) -> str:
+def _header(group: Group, layout: Layout) -> str:
     looks = style.GROUPS[group.kind]
     box = layout.groups.get(group.id)
     if box is None:
@@ -65,14 +85,20 @@ def _header(group: Group, number: int, layout: Layout) -> str:
         f'<rect width="48" height="48" rx="10" fill="{looks.edge}"/>'
         f"<g {_STROKES.format(3.4)}>{GLYPHS[looks.glyph]}</g></svg>"
     )
-    title = _line(group_title(group), x + _CHIP + 6, y + 12.4, style.TITLE, looks.ink, bold=True, anchor="start")
+    title = _line(
+        group_title(group), x + _CHIP + 6, y + 12.4, style.TITLE, looks.ink, bold=True, anchor="start"
+    )
     return chip + title
 
 
 def _empty(group: Group, diagram: Diagram, layout: Layout) -> str:
     """A word for a group in which nothing lies."""
     box = layout.groups.get(group.id)
-    if box is None or any(one.group is group for one in diagram.nodes) or any(g.parent is group for g in diagram.groups):
+    if (
+        box is None
+        or any(one.group is group for one in diagram.nodes)
+        or any(g.parent is group for g in diagram.groups)
+    ):
         return ""
     return _line(words.EMPTY, box.x + box.width / 2, box.y + box.height / 2 + 12, style.DETAIL, style.SOFT)
 
@@ -122,16 +148,16 @@ def _mark(mark: str, x: float, y: float) -> str:
     """A dashed ring around a tile and a word on it."""
     word, size = style.MARKS[mark], style.TILE
     wide = text.width(word, 8, True) + 9
-    ring = ""
+    ring, colour = "", style.mark_colour(mark)
     if mark != "absent":
         ring = (
-            f'<rect x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="{size + 7}" height="{size + 7}" rx="11.500" '
-            f'fill="none" stroke="{style.ALERT}" stroke-width="1.6" stroke-dasharray="4 2.6"/>'
+            f'<rect x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="{size + 7}" height="{size + 7}" rx="11.5" '
+            f'fill="none" stroke="{colour}" stroke-width="1.6" stroke-dasharray="4 2.6"/>'
         )
     left = x + size / 2 - wide / 2
     return (
         f'{ring}<rect x="{left:.1f}" y="{y - 10:.1f}" width="{wide:.1f}" height="12.4" rx="6.2" '
-        f'fill="{style.ALERT}"/>' + _line(word, x + size / 2, y - 1, 8, "#fff", bold=True, halo=False)
+        f'fill="{colour}"/>' + _line(word, x + size / 2, y - 1, 8, "#fff", bold=True, halo=False)
     )
 
 
@@ -146,7 +172,7 @@ def _curve(edge: Edge, number: int, layout: Layout) -> str:
 
 
 def _stroked(edge: Edge, path: str, heads: tuple[str, ...]) -> str:
-    colour = style.ALERT if edge.mark else style.LINE
+    colour = style.mark_colour(edge.mark) if edge.mark else style.LINE
     dashes = style.LINES[edge.style].dashes
     pattern = f' stroke-dasharray="{dashes}"' if dashes else ""
     cap = ' stroke-linecap="round"' if edge.style == "optional" else ""
@@ -185,7 +211,7 @@ def _label(edge: Edge, box: Box | None) -> str:
     if edge.step:
         parts.append(_step(edge.step, x + style.STEP, middle))
         x += 2 * style.STEP + 3
-    parts += _label_lines(texts, x, middle, style.ALERT if edge.mark else style.INK)
+    parts += _label_lines(texts, x, middle, style.mark_colour(edge.mark) if edge.mark else style.INK)
     return f'<g class="label">{"".join(parts)}</g>'
 
 

@@ -86,7 +86,11 @@ class Picture(Card):
     def text(self) -> str:
         """The whole figure in words."""
         parts = [wrap(self.title, "FIGURE  "), wrap(self.description, "  ") if self.description else ""]
-        parts += ["", self.twin.rstrip() if self.twin else "", wrap(self.note, "  Note: ") if self.note else ""]
+        parts += [
+            "",
+            self.twin.rstrip() if self.twin else "",
+            wrap(self.note, "  Note: ") if self.note else "",
+        ]
         return "\n".join(part for place, part in enumerate(parts) if part or place == 2).rstrip()
 
     def data(self) -> dict[str, Any]:

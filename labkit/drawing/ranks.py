@@ -57,6 +57,23 @@ def folds(column: Mapping[str, int], pairs: Iterable[Pair], most: int) -> set[Pa
     return {(a, b) for a, b in pairs if column[a] // most != column[b] // most}
 
 
+def leaves(column: Mapping[str, int], pairs: Sequence[Pair], most: int) -> dict[str, str]:
+    """Ends that would stand alone in a new row, with a node two columns before them.
+
+    They are set into the last column instead, below the node that leads to them.
+    """
+    inner = {a for a, _ in pairs}
+    found: dict[str, str] = {}
+    if max(column.values(), default=0) != most:
+        return found
+    for a, b in pairs:
+        if column[b] == most and b not in inner and column[a] == most - 1:
+            before = next((x for x, y in pairs if y == a and column[x] == most - 2), None)
+            if before is not None:
+                found[b] = before
+    return found
+
+
 def components(nodes: Sequence[str], pairs: Iterable[Pair]) -> list[list[str]]:
     """The nodes in groups that hang together, in the order of the nodes."""
     leader = {node: node for node in nodes}

@@ -103,6 +103,10 @@ class Scene:
         if isinstance(target, str) and target and source:
             self.links.append(Link(source, target, label, style, must))
 
+    def assumes(self, source: str, role: object, label: str = "assumes") -> None:
+        """A link to the role that something works with. Roles that do not stand in the account are left out."""
+        self.link(source, role, label, style="optional", must=False)
+
     def leads(self, source: str, config: Any, *names: str) -> None:
         """A link to a dead-letter queue or other place for what failed, when `config` names one."""
         for name in names:
@@ -130,7 +134,9 @@ class Scene:
         if (found := self.known(name)) is not None:
             return found
         short = short_name(name)
-        same = [one for one in self.resources.values() if one.name == short and arn_service(one.arn) == service]
+        same = [
+            one for one in self.resources.values() if one.name == short and arn_service(one.arn) == service
+        ]
         return same[0].arn if same else None
 
     def ghost(self, target: str) -> str | None:

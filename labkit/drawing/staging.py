@@ -9,12 +9,20 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from labkit.drawing.diagram import Diagram, Group, Node
+from labkit.drawing.icons import SERVICES
 from labkit.drawing.scene import Link, Resource, Scene
 from labkit.judging.card import plural
 
 MOST: Final = 60
 """Resources drawn one by one. When there are more, those of a kind become a pile, the largest first."""
-LEGEND: Final = {"request": "calls or delivers", "data": "when it fails", "optional": "permission, key or metric"}
+LEGEND: Final = {
+    "request": "calls or delivers",
+    "data": "when it fails",
+    "optional": "permission, key or metric",
+}
+CROWDED: Final = 14
+"""With more nodes than this, roles are named beside who uses them, not joined by arrows."""
+ROLES: Final = ("assumes", "starts with")
 _NAMED: Final = 3
 
 
@@ -41,7 +49,9 @@ def stage(scene: Scene, title: str, *, declared: bool = True, observed: bool = T
     """The diagram of a scene. `declared` are links that are set up, `observed` those that were used."""
     links = [link for link in scene.links if (observed and (link.observed or link.moved)) or declared]
     ends = _resolved(scene, [link for link in links if observed or not link.observed])
-    spots = _spots(list(scene.resources.values()))
+    spots = _spots(list(scene.resources.values()), _parts_played(scene, ends))
+    if len(spots) > CROWDED:
+        ends = _without_roles(scene, ends)
     lines = _lines(ends, spots, declared, observed)
     diagram = Diagram(title, legend=LEGEND)
     nodes: dict[str, Node] = {}
@@ -76,6 +86,19 @@ def _resolved(scene: Scene, links: Iterable[Link]) -> list[tuple[str, str, Link]
     return found
 
 
+def _without_roles(scene: Scene, ends: list[tuple[str, str, Link]]) -> list[tuple[str, str, Link]]:
+    """In a crowded figure the role of a resource stands in its detail: the arrows to it would hide the rest."""
+    left = []
+    for source, target, link in ends:
+        resource = scene.resources.get(source)
+        if link.label in ROLES and resource is not None and scene.resources[target].service == "iam":
+            told = f"{'role' if link.label == 'assumes' else link.label} {scene.resources[target].name}"
+            resource.detail = "; ".join(filter(None, (resource.detail, told)))
+        else:
+            left.append((source, target, link))
+    return left
+
+
 def _lines(
     ends: Iterable[tuple[str, str, Link]], spots: dict[str, _Spot], declared: bool, observed: bool
 ) -> dict[tuple[str, str], dict[str, _Line]]:
@@ -99,7 +122,9 @@ def _lines(
 
 def _said(line: _Line) -> str:
     """The label of a connection: what it does, then how often it was used."""
-    parts = [f"{label} ({count} times)" if count > 1 else label for label, count in line.labels.most_common(2)]
+    parts = [
+        f"{label} ({count} times)" if count > 1 else label for label, count in line.labels.most_common(2)
+    ]
     if len(line.labels) > 2:
         parts.append(f"{len(line.labels) - 2} more")
     parts += [f"{count} {action}" for action, count in line.calls.most_common()]
@@ -109,9 +134,20 @@ def _said(line: _Line) -> str:
 # -- nodes ---------------------------------------------------------------------------------------
 
 
-def _spots(resources: list[Resource]) -> dict[str, _Spot]:
+def _parts_played(scene: Scene, ends: Iterable[tuple[str, str, Link]]) -> dict[str, frozenset[object]]:
+    """ARN -> the part it plays: with which kinds of resources it is linked, how, and in which direction."""
+    parts: dict[str, set[object]] = defaultdict(set)
+    for source, target, link in ends:
+        if source in scene.resources and not link.observed:
+            parts[source].add(("to", link.style, scene.resources[target].service))
+            parts[target].add(("from", link.style, scene.resources[source].service))
+    return {arn: frozenset(part) for arn, part in parts.items()}
+
+
+def _spots(resources: list[Resource], parts: dict[str, frozenset[object]]) -> dict[str, _Spot]:
     """Node key -> resources. Above `MOST`, the largest kinds become piles until the rest fits."""
     kinds: list[Callable[[Resource], object]] = [
+        lambda one: (one.account, one.region, one.inside, one.service, one.absent, parts.get(one.arn)),
         lambda one: (one.account, one.region, one.inside, one.service, one.absent),
         lambda one: (one.account, one.region, one.service, one.absent),
         lambda one: (one.service, one.absent),
@@ -169,20 +205,24 @@ def _node(diagram: Diagram, spot: _Spot) -> Node:
     left = len(spot.resources) - _NAMED
     more = f" and {left:,} more" if left > 0 else ""
     within = f"; {plural(spot.within, 'link')} between them" if spot.within else ""
-    title = f"{len(spot.resources):,} x {one.service}"
+    title = plural(len(spot.resources), SERVICES[one.service].title)
+    taken = _taken(diagram, one.service)
+    title = next(name for name in (title, *(f"{title} ({n})" for n in range(2, 99))) if name not in taken)
     return diagram.node(one.service, title, names + more + within, count=len(spot.resources))
 
 
 def _unused(diagram: Diagram, one: Resource) -> str:
     """The name of a resource; with a number when something of that kind has it already in that place."""
-    taken = {
-        node.name for node in diagram.nodes
-        if node.service.word == one.service and node.group is diagram.inside
-    }  # fmt: skip
+    taken = _taken(diagram, one.service)
     name, number = one.name.strip() or one.arn, 2
     while name in taken:
         name, number = f"{one.name} ({number})", number + 1
     return name
+
+
+def _taken(diagram: Diagram, service: str) -> set[str]:
+    """The names that nodes of a service have where the next one is going to stand."""
+    return {one.name for one in diagram.nodes if one.service.word == service and one.group is diagram.inside}
 
 
 # -- the sentence --------------------------------------------------------------------------------

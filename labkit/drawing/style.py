@@ -78,3 +78,8 @@ LINE_ALIASES: Final = {"metrics": "optional", "solid": "request", "dashed": "dat
 
 MARKS: Final = {"missing": "missing", "extra": "extra", "different": "differs", "absent": "absent"}
 """What can be said about a part of a figure -> the word that is drawn at it."""
+
+
+def mark_colour(mark: str) -> str:
+    """Orange-red for what is not as it should be, grey for what is there besides."""
+    return SOFT if mark == "extra" else ALERT

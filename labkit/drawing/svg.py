@@ -61,4 +61,6 @@ def own_ids(root: ET.Element, prefix: str) -> None:
                 element.set(name, _REFERENCE.sub(renamed, value))
         if element.tag == tag("style") and element.text:
             for known_id in known:
-                element.text = re.sub(rf"#{re.escape(str(known_id))}\b", f"#{prefix}-{known_id}", element.text)
+                element.text = re.sub(
+                    rf"#{re.escape(str(known_id))}\b", f"#{prefix}-{known_id}", element.text
+                )

@@ -19,16 +19,32 @@ _BOLD: Final = 1.07
 _WIDE: Final = 1250
 _OTHER: Final = 620
 _BREAKS: Final = "-_./: "
-# In thousandths of the font size, for the characters from blank to tilde.
-_WIDTHS: Final = [
-    int(width)
-    for width in (
-        "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 556 556 556 556 278 "
-        "278 584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 556 833 722 778 667 778 722 667 611 "
-        "722 667 944 667 667 611 278 278 278 469 556 333 556 556 500 556 556 278 556 556 222 222 500 222 833 556 "
-        "556 556 556 333 500 278 556 500 722 500 500 500 334 260 334 584"
-    ).split()
-]
+_SHORTEST: Final = 4
+"""A line of fewer characters, such as the `i-` of an instance, looks lost."""
+_SAME_WIDTH: Final = {
+    191: "'",
+    222: "ijl",
+    260: "|",
+    278: " !,./:;I[\\]ft",
+    333: "()-`r",
+    334: "{}",
+    355: '"',
+    389: "*",
+    469: "^",
+    500: "Jcksvxyz",
+    556: "#$0123456789?L_abdeghnopqu",
+    584: "+<=>~",
+    611: "FTZ",
+    667: "&ABEKPSVXY",
+    722: "CDHNRUw",
+    778: "GOQ",
+    833: "Mm",
+    889: "%",
+    944: "W",
+    1015: "@",
+}
+"""Width in thousandths of the font size -> the characters that have it."""
+_WIDTHS: Final = {one: width for width, same in _SAME_WIDTH.items() for one in same}
 
 
 def safe(text: object) -> str:
@@ -45,9 +61,8 @@ def width(text: str, size: float, bold: bool = False) -> float:
 
 
 def _character(one: str) -> int:
-    place = ord(one) - 32
-    if 0 <= place < len(_WIDTHS):
-        return _WIDTHS[place]
+    if one in _WIDTHS:
+        return _WIDTHS[one]
     if unicodedata.combining(one) or one in "\N{ZERO WIDTH JOINER}\N{VARIATION SELECTOR-16}":
         return 0
     if unicodedata.east_asian_width(one) in "WF" or ord(one) > 0x1F000:
@@ -95,7 +110,7 @@ def _break(text: str, size: float, most: float, bold: bool) -> int:
     fitting = [
         place
         for place, one in enumerate(text, 1)
-        if one in _BREAKS and width(text[:place].rstrip(), size, bold) <= most
+        if one in _BREAKS and place > _SHORTEST and width(text[:place].rstrip(), size, bold) <= most
     ]
     good = [place for place in fitting if text[place - 2 : place] in (", ", "; ")]
     return (good or fitting or [0])[-1]

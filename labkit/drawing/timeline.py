@@ -114,7 +114,8 @@ def _busiest(story: Story) -> Story:
 
 def _title(story: Story, begin: float) -> str:
     amount = plural(len(story.lanes), *story.nouns)
-    return f"{story.title}: {amount}, {moment(begin)} to {moment(story.now, date_of(begin))} UTC"
+    start, end = moment(begin), moment(story.now, date_of(begin))
+    return f"{story.title}: {amount}, {start}{'' if start.endswith(end) else f' to {end}'} UTC"
 
 
 def _drawn(function: str, *parts: object) -> tuple[str, str]:

@@ -24,12 +24,12 @@ Source = Any
 
 def happened(source: Source, resource: str = "") -> Past:
     """What a figure of this source tells. Reads only: nothing falls due, nothing is recorded."""
-    from labkit.drawing.console_state import queues
+    from labkit.drawing.queue_state import queues
 
     sandbox = sandbox_of(source)
     with _locked(sandbox):
         events, now = _events(source)
-        if sandbox is None:
+        if sandbox is None or not sandbox.running:  # the account is not there to be asked
             return Past(events, now, resource)
         here = queues(sandbox)
         bodies = {message.id: cut(message.body, 200) for queue in here for message in queue.messages}
@@ -67,7 +67,7 @@ def _events(source: Source) -> tuple[Sequence[Event], float]:
         raise UsageError(f"A timeline is drawn from a sandbox or a trace, not from {type(source).__name__}.")
     events = standing(trace)
     clock = trace.clock() if isinstance(trace, Trace) else 0.0
-    return events, clock or max((event.time for event in events), default=0.0)
+    return events, max([clock, *(event.time for event in events[-1:])])
 
 
 def _locked(sandbox: Sandbox | None) -> AbstractContextManager[object]:

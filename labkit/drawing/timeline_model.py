@@ -157,4 +157,8 @@ class Story:
     def since(self, start: float) -> Story:
         """The same story from a time on."""
         kept = (lane.since(start) for lane in self.lanes)
-        return replace(self, lanes=tuple(lane for lane in kept if lane is not None))
+        return replace(self, lanes=tuple(lane for lane in kept if lane is not None and self._tells(lane)))
+
+    def _tells(self, lane: Lane) -> bool:
+        """Whether anything of a lane is seen: what was over before is not."""
+        return bool(lane.marks) or any(not self.looks[bar.state].done for bar in lane.bars)

@@ -21,6 +21,10 @@ from matplotlib.figure import Figure
 from labkit.drawing.style import FONTS, INK
 
 WIDTH: Final = 960
+LEFT: Final = 208
+RIGHT: Final = 30
+PLOT: Final = WIDTH - LEFT - RIGHT
+"""The room between the names of lanes and the right edge."""
 RULE: Final = "#E3E8EE"
 
 _OWN: Final = ("axes", "figure", "font", "grid", "hatch", "legend", "lines", "patch", "path", "scatter")

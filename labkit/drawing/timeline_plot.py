@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, Final
 
-from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+from matplotlib.patches import Polygon
 
-from labkit.drawing import text
 from labkit.drawing.style import INK, PAPER, SOFT
 from labkit.drawing.timeline_axis import Axis, Stretch
+from labkit.drawing.timeline_bars import LanesDrawing
 from labkit.drawing.timeline_counts import Counts
 from labkit.drawing.timeline_legend import draw_legend, legend_height
-from labkit.drawing.timeline_model import Bar, Lane, Look, Story
-from labkit.drawing.timeline_paper import RULE, WIDTH, drawing, sheet, to_svg
-from labkit.drawing.timeline_signs import draw_number, draw_signs, spread
-from labkit.drawing.timeline_words import clock_time, spoken
+from labkit.drawing.timeline_model import Story
+from labkit.drawing.timeline_paper import LEFT, PLOT, RULE, WIDTH, drawing, sheet, to_svg
+from labkit.drawing.timeline_words import spoken
 
-LEFT: Final = 208
-RIGHT: Final = 30
-PLOT: Final = WIDTH - LEFT - RIGHT
 _HEAD: Final = 24
 _FOOT: Final = 42
 _AREA: Final = 250
-_WORD: Final = 10.5
 _COLUMNS: Final = 700
 """Points of an area's outline at most: about one per pixel."""
 
@@ -36,13 +30,9 @@ def lanes_svg(story: Story, start: float) -> str:
     row = 36 if len(story.lanes) <= 12 else 28 if len(story.lanes) <= 24 else 22
     with drawing():
         figure, axes = _frame(story, axis, row * len(story.lanes))
-        signs: dict[str, list[tuple[float, float]]] = {}
-        for number, lane in enumerate(story.lanes):
-            _lane(axes, story, axis, lane, (number + 0.5) * row, row, signs)
-            if number:
-                axes.axhline(number * row, color=RULE, linewidth=0.8, zorder=1, xmin=0)
-        for sign, places in signs.items():
-            draw_signs(axes, story.signs[sign], places, _sign_size(row))
+        rules = [number * row for number in range(1, len(story.lanes))]
+        axes.hlines(rules, 0, PLOT, color=RULE, linewidth=0.8, zorder=1)
+        LanesDrawing(axes, story, axis, row).draw()
         return to_svg(figure)
 
 
@@ -123,7 +113,7 @@ def _tear(axes: Any, stretch: Stretch, height: float) -> None:
         Polygon([*left, *reversed(right)], facecolor=PAPER, edgecolor="none", zorder=4, clip_on=False)
     )
     for line in (left, right):
-        axes.plot(*zip(*line, strict=True), color="#8D99AB", linewidth=1.0, zorder=4.2, clip_on=False)
+        axes.plot(*zip(*line, strict=True), color=SOFT, linewidth=1.0, zorder=4.2, clip_on=False)
     axes.text(
         middle,
         -6,
@@ -134,100 +124,6 @@ def _tear(axes: Any, stretch: Stretch, height: float) -> None:
         va="bottom",
         style="italic",
     )
-
-
-# -- lanes -----------------------------------------------------------------------------------------
-
-
-def _lane(
-    axes: Any,
-    story: Story,
-    axis: Axis,
-    lane: Lane,
-    y: float,
-    row: int,
-    signs: dict[str, list[tuple[float, float]]],
-) -> None:
-    _label(axes, lane, y, row)
-    size = _sign_size(row)
-    drawn = sorted((axis.at(mark.time), place, mark) for place, mark in enumerate(lane.marks) if mark.sign)
-    marks = spread([(x, mark) for x, _, mark in drawn], size + 1)
-    taken = [x for x, _, _ in marks] + [(cut.left + cut.right) / 2 for cut in axis.breaks]
-    for bar in lane.bars:
-        look = story.looks[bar.state]
-        if not look.done:
-            told = _bar(axes, axis, bar, look, y, row * 0.5, taken)
-            if bar is lane.bars[-1] and not told:
-                _standing(axes, axis, bar, look, y, max([axis.at(bar.end), *(x for x, _, _ in marks)]) + 14)
-    for x, mark, number in marks:
-        sign = story.signs[mark.sign]
-        signs.setdefault(mark.sign, []).append((x, y))
-        inside = mark.text if number == 1 or mark.text else f"{number:,}"
-        if inside and sign.shape in ("disc", "ring"):
-            draw_number(axes, x, y, inside, hollow=sign.shape == "ring", size=size * 0.62)
-
-
-def _sign_size(row: int) -> float:
-    return 17.0 if row > 30 else 16.0 if row > 24 else 14.0
-
-
-def _label(axes: Any, lane: Lane, y: float, row: int) -> None:
-    two_lines = lane.detail and row > 30
-    name = text.cut(lane.name, 12, LEFT - 28)
-    axes.text(12 - LEFT, y - (7 if two_lines else 0), name, size=12, color=INK, va="center")
-    if two_lines:
-        detail = text.cut(lane.detail, 10.5, LEFT - 28)
-        axes.text(12 - LEFT, y + 8, detail, size=10.5, color=SOFT, va="center")
-
-
-def _bar(axes: Any, axis: Axis, bar: Bar, look: Look, y: float, thick: float, taken: Sequence[float]) -> bool:
-    """A state as a bar. Returns whether its name is on it."""
-    left, right = axis.at(bar.start), axis.at(bar.end)
-    if bar.planned > bar.end:
-        ends = axis.at(bar.planned)
-        ghost = Rectangle(
-            (right, y - thick / 2), ends - right, thick, facecolor=PAPER, edgecolor=look.edge,
-            linewidth=1.2, linestyle=(0, (3, 2.4)), zorder=2,
-        )  # fmt: skip
-        axes.add_patch(ghost)
-        until = f"until {clock_time(bar.planned)}"
-        if ends - right - 70 > text.width(look.word + until, _WORD):
-            _word(axes, ends - 8, y, until, look.edge, side="right")
-        elif ends - right - 16 > text.width(until, _WORD) and right - left > 30:
-            _word(axes, (right + ends) / 2, y, until, look.edge)
-    shape = FancyBboxPatch(
-        (left, y - thick / 2),
-        max(right - left, 1.5),
-        thick,
-        boxstyle=f"round,pad=0,rounding_size={min(3.0, max(right - left, 1.5) / 2)}",
-        facecolor=look.fill,
-        edgecolor=look.edge,
-        linewidth=1.0,
-        linestyle=(0, (3, 2)) if look.dashed else "solid",
-        hatch=look.hatch,
-        zorder=3,
-    )
-    axes.add_patch(shape)
-    clear = [left + 4, *sorted(x for x in taken if left < x + 10 and x - 10 < right), right - 4]
-    begin, end = max(itertools.pairwise(clear), key=lambda part: part[1] - part[0])
-    fits = end - begin - 24 >= text.width(look.word, _WORD) and thick >= 12
-    if fits:
-        _word(axes, (begin + end) / 2, y, look.word, look.ink, look.fill)
-    return fits
-
-
-def _standing(axes: Any, axis: Axis, bar: Bar, look: Look, y: float, x: float) -> None:
-    """How a lane stands, right of its last bar, when that is too short for the word."""
-    room = (axis.at(bar.planned) if bar.planned > bar.end else PLOT) - x - 6
-    if room >= text.width(look.word, _WORD):
-        _word(axes, x, y, look.word, INK, side="left")
-
-
-def _word(
-    axes: Any, x: float, y: float, word: str, ink: str, ground: str = PAPER, side: str = "center"
-) -> None:
-    box = {"boxstyle": "round,pad=0.15", "facecolor": ground, "edgecolor": "none"}
-    axes.text(x, y, word, color=ink, size=_WORD, ha=side, va="center_baseline", zorder=3.5, bbox=box)
 
 
 # -- areas -----------------------------------------------------------------------------------------

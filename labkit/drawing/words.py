@@ -42,8 +42,8 @@ def node_line(node: Node) -> str:
     """A node in words."""
     detail = f": {node.detail}" if node.detail else ""
     mark = f" [{MARKS[node.mark]}]" if node.mark else ""
-    kind = node.service.title if node.count == 1 else f"{node.count:,} x {node.service.title}"
-    return f"{node.name} ({kind}){detail}{mark}"
+    kind = f" ({node.service.title})" if node.count == 1 else ""  # a pile is named after its kind
+    return f"{node.name}{kind}{detail}{mark}"
 
 
 def called(diagram: Diagram) -> dict[str, str]:
@@ -70,7 +70,7 @@ def _edge_line(diagram: Diagram, edge: Edge, names: dict[str, str]) -> str:
     step = f"{edge.step}. " if edge.step else "- "
     label = f": {edge.label}" if edge.label else ""
     meaning = diagram.legend.get(edge.style, LINES[edge.style].meaning) if edge.style != "request" else ""
-    kind = f" ({meaning})" if meaning else ""
+    kind = f" ({meaning})" if meaning and meaning != edge.label else ""
     mark = f" [{MARKS[edge.mark]}]" if edge.mark else ""
     return f"{step}{names[edge.source.id]} -> {names[edge.target.id]}{label}{kind}{mark}"
 

@@ -90,6 +90,7 @@ def _judged(
     world = World(sandbox, blank.seed, _trace_so_far(sandbox), attempts)
     with sandbox.rehearsal(), _limited_output():
         sandbox.faults.clear()  # a check brings its own faults; the learner's are put back at its end
+        sandbox.faults.seed = blank.seed
         try:
             exercise.function(world, expect, **values)
         except Stop:

@@ -175,6 +175,7 @@ class Sandbox:
         from moto.moto_api._internal import mock_random
 
         self.random.seed(self.seed)
+        self.faults.seed = self.seed
         mock_random.seed(self.seed)
 
     # -- copies ----------------------------------------------------------------------------------

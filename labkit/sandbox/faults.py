@@ -7,6 +7,7 @@ suffer it asks `share(name)`. What each name does stands in that service's docst
 from __future__ import annotations
 
 import difflib
+import random
 from typing import Any
 
 from labkit.errors import UsageError
@@ -22,6 +23,7 @@ class Faults:
     """The faults that are switched on in this account."""
 
     def __init__(self) -> None:
+        self.seed: object = 0
         self._active: dict[str, dict[str, Any]] = {}
 
     def put(self, name: str, share: float = 1.0, **details: Any) -> None:
@@ -41,6 +43,19 @@ class Faults:
         """How often the fault strikes: 0.0 when it is off."""
         return float(self._active.get(name, {}).get("share", 0.0))
 
+    def strikes(self, name: str, *whom: object) -> bool:
+        """Whether the fault strikes this one thing. Asked again about the same thing, it says the same."""
+        share = self.share(name)
+        return share > 0 and self.dice(name, *whom).random() < share
+
+    def dice(self, name: str, *whom: object) -> random.Random:
+        """Dice for one fault and one thing it may strike.
+
+        They hang on the seed and on the thing, not on how many others were asked before: a story
+        does not change because a machine is slow and something falls due a little earlier in it.
+        """
+        return random.Random(repr((self.seed, name, *whom)))
+
     def details(self, name: str) -> dict[str, Any]:
         """Everything that was said when the fault was switched on, without its share."""
         return {key: value for key, value in self._active.get(name, {}).items() if key != "share"}
@@ -57,10 +72,11 @@ class Faults:
             return "No faults are switched on."
         return "\n".join(f"{name}: {self.share(name):.0%} ({KNOWN[name]})" for name in sorted(self._active))
 
-    def export(self) -> dict[str, dict[str, Any]]:
-        """A copy of what is switched on, as `restore` takes it."""
-        return {name: dict(details) for name, details in self._active.items()}
+    def export(self) -> tuple[object, dict[str, dict[str, Any]]]:
+        """The seed and a copy of what is switched on, as `restore` takes them."""
+        return self.seed, {name: dict(details) for name, details in self._active.items()}
 
-    def restore(self, state: dict[str, dict[str, Any]]) -> None:
+    def restore(self, state: tuple[object, dict[str, dict[str, Any]]]) -> None:
         """Put an earlier state back."""
-        self._active = {name: dict(details) for name, details in state.items()}
+        self.seed, active = state
+        self._active = {name: dict(details) for name, details in active.items()}

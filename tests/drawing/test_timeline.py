@@ -257,6 +257,16 @@ def test_since_a_mark_a_time_or_a_while_ago(
         assert "(1st)" not in twin
 
 
+def test_what_was_over_before_is_left_out(sandbox: Sandbox, send: Callable[[int], None], queue: str) -> None:
+    send(1)
+    sqs = boto3.client("sqs")
+    message = sqs.receive_message(QueueUrl=queue)["Messages"][0]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    sandbox.clock.advance(minutes=10)
+    sqs.send_message(QueueUrl=queue, MessageBody="late")
+    assert "1 message," in timeline(sandbox, since=timedelta(minutes=1)).title
+
+
 def test_since_a_time_in_the_future_is_told(sandbox: Sandbox, send: Callable[[int], None]) -> None:
     send(1)
     picture = timeline(sandbox, since=datetime(2100, 1, 1, tzinfo=UTC))
@@ -326,8 +336,20 @@ def test_without_matplotlib_the_words_and_one_line_of_help(monkeypatch: pytest.M
 
 def test_matplotlib_is_imported_when_the_first_picture_is_drawn() -> None:
     code = (
-        "import sys, labkit.drawing.timeline, labkit.drawing.live, labkit.drawing.console_live;"
+        "import sys, labkit.drawing.timeline, labkit.notebook.live, labkit.notebook.console_live;"
         "from labkit.sandbox.trace import Trace; labkit.drawing.timeline.timeline(Trace());"
         "assert not {'matplotlib', 'ipywidgets', 'IPython'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_story_of_a_closed_account_can_still_be_told() -> None:
+    with Sandbox() as sandbox:
+        url = boto3.client("sqs").create_queue(QueueName="orders")["QueueUrl"]
+        boto3.client("sqs").send_message(QueueUrl=url, MessageBody="tea")
+        sandbox.clock.advance(hours=3)
+    with Sandbox():
+        boto3.client("sqs").create_queue(QueueName="other")
+        assert "tea: sent" in timeline(sandbox).text()
+        with pytest.raises(NotFound):
+            timeline(sandbox, "other")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from labkit.drawing.timeline_axis import BREAK_WIDTH, Axis
@@ -53,7 +55,7 @@ def test_one_busy_second_is_not_drawn_as_if_it_were_the_world() -> None:
 def test_ticks_are_round_times_that_do_not_touch() -> None:
     ticks = Axis(BUSY, TEN, TEN + 100, 700).ticks()
     assert [tick.label for tick in ticks][:3] == ["10:00:00", "10:00:15", "10:00:30"]
-    assert all(right.place - left.place > 50 for left, right in zip(ticks, ticks[1:], strict=False))
+    assert all(right.place - left.place > 50 for left, right in pairwise(ticks))
 
 
 def test_the_date_stands_at_the_first_tick_of_each_day() -> None:

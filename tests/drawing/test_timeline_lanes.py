@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from labkit.drawing import live_svg, style
+from labkit.drawing.lanes import calls, sqs
 from labkit.drawing.timeline_counts import count
 from labkit.drawing.timeline_model import Bar, Lane, Look, Mark, Sign, Story
 from labkit.drawing.timeline_plot import lanes_svg
@@ -83,7 +87,7 @@ def test_signs_never_drift_far_from_their_time() -> None:
     crowd = [(float(one), mark("receive" if one % 2 else "timeout")) for one in range(700)]
     placed = spread(crowd, room=18)
     assert sum(number for *_, number in placed) == 700
-    gaps = [right[0] - left[0] for left, right in zip(placed, placed[1:], strict=False)]
+    gaps = [right[0] - left[0] for left, right in pairwise(placed)]
     assert min(gaps) >= 18
     assert placed[-1][0] < 700 + 3 * 18
 
@@ -110,3 +114,29 @@ def test_words() -> None:
     assert cut("a\nb" + "c" * 90, 10) == "a bcccc..."
     assert cut("\ud800", 10) == "?"
     assert samples(100, 3) == [0, 50, 99]
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2: the ratio of two colours' relative luminance."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_words_and_lines_can_be_seen() -> None:
+    for look in sqs.LOOKS.values():
+        assert contrast(look.ink, look.fill) >= 4.5
+        assert contrast(look.edge, style.PAPER) >= 3
+    for sign in (*sqs.SIGNS.values(), *calls.SIGNS.values()):
+        assert contrast(sign.color, style.PAPER) >= 3
+    for fill, edge, ink, _ in live_svg._LOOKS.values():
+        assert contrast(ink, fill) >= 4.5
+        assert contrast(edge, style.PAPER) >= 3
+    assert all(contrast(color, style.PAPER) >= 3 for color in live_svg._RIVER.values())

@@ -54,9 +54,9 @@ def code_of(call: Any, **params: Any) -> str:
     return caught.value.response["Error"]["Code"]
 
 
-def test_the_card_has_its_three_paragraphs() -> None:
+def test_the_card_has_its_paragraphs() -> None:
     heads = [part.partition(":")[0] for part in (card.__doc__ or "").split("\n\n")[1:]]
-    assert heads == ["Simulated here", "Differs on AWS", "Not simulated"]
+    assert heads == ["Simulated here", "Differs on AWS", "Not simulated", "Sources"]
 
 
 # -- accounts and Regions ----------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """One small module per AWS service: which resources stand in moto's backend, and where they lead.
 
-Every module has the same shape: `show(scene, backend)` adds the resources of one backend (one account and Region)
-and their links. It reads and changes nothing. `CALLS` are the API actions that use a resource, as opposed to those
-that set it up: they are counted from the trace. `USED` are the parameters of such a call that name the resource,
-when they are not the usual ones; `used(params)` says it where that is not enough. `MOVES` names events that carry something on: action -> the
-parameter with the target's ARN.
+Every module has the same shape. `show(scene, backend)` adds the resources of one backend (one account and Region)
+and their links. It reads, and changes nothing. The rest is for what the trace tells:
+
+* `CALLS`: the API actions that use a resource, as opposed to those that set it up. They are counted.
+* `USED`: the parameters of such a call that name the resource, when they are not the usual ones; or a function
+  `used(params)` where a list of parameters is not enough.
+* `MOVES`: events that carry something on: action -> the parameter with the target's ARN.
 
 To add a service, write `services/NAME.py` and name it here.
 """

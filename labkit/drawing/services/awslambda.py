@@ -18,7 +18,9 @@ def show(scene: Scene, backend: Any) -> None:
             _show_function(scene, function)
     for mapping in backend._event_source_mappings.values():
         batch = f"polled, batch of {mapping.batch_size}" if mapping.batch_size else "polled"
-        scene.link(mapping.event_source_arn, mapping.function_arn, batch if mapping.enabled else "switched off")
+        scene.link(
+            mapping.event_source_arn, mapping.function_arn, batch if mapping.enabled else "switched off"
+        )
         scene.leads(mapping.function_arn, mapping.destination_config, "OnFailure", "Destination")
 
 
@@ -27,7 +29,7 @@ def _show_function(scene: Scene, function: Any) -> None:
     detail = f"{function.run_time or 'image'}, {function.memory_size} MB, {function.timeout} s"
     aliases = (function.function_name, f"/aws/lambda/{function.function_name}")
     scene.resource(arn, "function", function.function_name, detail, aliases=aliases)
-    scene.link(arn, function.role, "assumes", style="optional", must=False)
+    scene.assumes(arn, function.role)
     for config in function.event_invoke_config:
         told = config.response() if hasattr(config, "response") else config
         for outcome, label in (("OnSuccess", "when it succeeds"), ("OnFailure", "when it fails")):

@@ -35,7 +35,7 @@ def show(scene: Scene, backend: Any) -> None:
     for endpoint in backend.vpc_end_points.values():
         name = str(endpoint.service_name).rpartition(".")[2]
         scene.resource(f"{prefix}vpc-endpoint/{endpoint.id}", "vpc_endpoint", name,
-                       f"{endpoint.vpc_endpoint_type} endpoint", inside=endpoint.vpc_id)  # fmt: skip
+                       f"{endpoint.vpc_endpoint_type or 'Gateway'} endpoint", inside=endpoint.vpc_id)  # fmt: skip
 
 
 def _instances(backend: Any) -> Iterator[Any]:
@@ -46,9 +46,8 @@ def _instances(backend: Any) -> Iterator[Any]:
 
 
 def _name(backend: Any, resource: str) -> str:
-    """The Name tag. The store of tags makes an entry for whoever asks, so it is asked carefully."""
-    tags = backend.tags[resource] if resource in backend.tags else {}
-    return str(tags.get("Name", ""))
+    """The Name tag. The store of tags makes an entry for whoever asks by index, so it is not asked so."""
+    return str(backend.tags.get(resource, {}).get("Name", ""))
 
 
 def _is_public(backend: Any, subnet: Any) -> bool:
@@ -59,5 +58,5 @@ def _is_public(backend: Any, subnet: Any) -> bool:
     return any(
         str(getattr(route.gateway, "id", "")).startswith("igw-")
         for table in own or main
-        for route in table.routes.values()
+        for route in table.routes
     )

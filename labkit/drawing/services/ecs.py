@@ -15,7 +15,8 @@ def show(scene: Scene, backend: Any) -> None:
         if not any(one.cluster_arn == cluster.arn for one in backend.services.values()):
             scene.resource(f"{cluster.arn}/", "ecs", cluster.name, "no service yet", inside=cluster.arn)
     for service in backend.services.values():
-        detail = f"{service.running_count} of {service.desired_count} tasks; {short_name(service.task_definition or '')}"
+        tasks = f"{service.running_count} of {service.desired_count} tasks"
+        detail = f"{tasks}; {short_name(service.task_definition or '')}"
         scene.resource(service.arn, "ecs", service.name, detail, inside=service.cluster_arn)
         scene.behind[service.arn] = [one.get("targetGroupArn", "") for one in service.load_balancers]
         _show_roles(scene, backend, service.arn, service.task_definition)
@@ -36,5 +37,5 @@ def _show_roles(scene: Scene, backend: Any, source: str, definition_arn: str | N
     for revisions in backend.task_definitions.values():
         for definition in revisions.values():
             if definition.arn == definition_arn:
-                scene.link(source, definition.execution_role_arn, "starts with", style="optional", must=False)
-                scene.link(source, definition.task_role_arn, "assumes", style="optional", must=False)
+                scene.assumes(source, getattr(definition, "execution_role_arn", None), "starts with")
+                scene.assumes(source, getattr(definition, "task_role_arn", None))

@@ -11,7 +11,7 @@ def show(scene: Scene, backend: Any) -> None:
     """Load balancers in their VPC, and the targets behind their listeners."""
     for balancer in backend.load_balancers.values():
         word = "nlb" if balancer.type == "network" else "alb"
-        scene.resource(balancer.arn, word, balancer.name, balancer.scheme, inside=balancer.vpc_id)
+        scene.resource(balancer.arn, word, balancer.name, balancer.scheme or "", inside=balancer.vpc_id)
     for group in backend.target_groups.values():
         for balancer_arn in group.load_balancer_arns:
             label = f"{group.protocol or ''} {group.port or ''}".strip()

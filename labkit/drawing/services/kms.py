@@ -12,7 +12,7 @@ CALLS: Final = ("Encrypt", "Decrypt", "GenerateDataKey", "Sign", "Verify", "ReEn
 def show(scene: Scene, backend: Any) -> None:
     """Customer keys, by their alias where they have one."""
     for key in backend.keys.values():
-        names = [one.name for one in key.aliases.values()]
+        names = [one.alias_name for one in key.aliases.values()]
         if key.key_manager != "CUSTOMER" or any(name.startswith("alias/aws/") for name in names):
             continue
         state = "" if key.key_state == "Enabled" else str(key.key_state)

@@ -15,4 +15,4 @@ def show(scene: Scene, backend: Any) -> None:
         scene.link(pipe.source, pipe.arn, "polled by")
         scene.link(pipe.arn, pipe.enrichment, "enriches with")
         scene.link(pipe.arn, pipe.target, "delivers")
-        scene.link(pipe.arn, pipe.role_arn, "assumes", style="optional", must=False)
+        scene.assumes(pipe.arn, pipe.role_arn)

@@ -7,7 +7,15 @@ from typing import Any, Final
 from labkit.drawing.scene import Scene
 from labkit.judging.card import plural
 
-CALLS: Final = ("PutObject", "GetObject", "DeleteObject", "DeleteObjects", "ListObjectsV2", "HeadObject", "CopyObject")
+CALLS: Final = (
+    "PutObject",
+    "GetObject",
+    "DeleteObject",
+    "DeleteObjects",
+    "ListObjectsV2",
+    "HeadObject",
+    "CopyObject",
+)
 
 
 def show(scene: Scene, backend: Any) -> None:

@@ -15,4 +15,4 @@ def show(scene: Scene, backend: Any) -> None:
             scene.resource(schedule.arn, "scheduler", schedule.name, schedule.schedule_expression + off)
             scene.link(schedule.arn, schedule.target.get("Arn"), "invokes")
             scene.leads(schedule.arn, schedule.target, "DeadLetterConfig", "Arn")
-            scene.link(schedule.arn, schedule.target.get("RoleArn"), "assumes", style="optional", must=False)
+            scene.assumes(schedule.arn, schedule.target.get("RoleArn"))

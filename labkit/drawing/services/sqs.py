@@ -8,6 +8,7 @@ from labkit.drawing.scene import Scene
 from labkit.judging.card import plural
 
 CALLS: Final = ("SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch")
+_WORDS: Final = {"available": "visible", "in flight": "in flight", "delayed": "delayed"}
 MOVES: Final = {"MessageMovedToDLQ": "DeadLetterQueueArn"}
 
 
@@ -26,6 +27,6 @@ def _detail(queue: Any) -> str:
     count = getattr(queue._messages, "count", None)  # moto's own list has a method of that name
     told = ""
     if isinstance(count, dict):
-        parts = [f"{number} {state}" for state, number in count.items() if number and state != "hidden"]
+        parts = [f"{count[state]} {word}" for state, word in _WORDS.items() if count.get(state)]
         told = "; " + ", ".join(parts) if parts else ""
     return f"{kind}visibility {queue.visibility_timeout} s{told}"

@@ -20,7 +20,7 @@ def show(scene: Scene, backend: Any) -> None:
         scene.resource(machine.arn, "stepfunctions", machine.name, detail)
         for target in dict.fromkeys(arn for state in states for arn in _targets(scene, state)):
             scene.link(machine.arn, target, "calls")
-        scene.link(machine.arn, machine.roleArn, "assumes", style="optional", must=False)
+        scene.assumes(machine.arn, machine.roleArn)
 
 
 def _states(definition: str | dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -84,10 +84,10 @@ class Condition:
         absent = "true" if value is None or not value.texts else "false"
         return any(said.lower() == absent for said in self.values)
 
-    def keys(self) -> Iterator[str]:
+    def needed_keys(self, variables: bool = True) -> Iterator[str]:
         """The condition keys that are needed to judge it."""
         yield self.key
-        if self.operator.variables:
+        if variables and self.operator.variables:
             for value in self.values:
                 yield from names_in(value)
 

@@ -63,9 +63,7 @@ class Context:
     def variable(self, name: str) -> str | None:
         """The one text a policy variable stands for, or None: keys with several values are no variables."""
         value = self.get(name)
-        if value is None or len(value.texts) != 1 or (value.many and len(value.texts) != 1):
-            return None
-        return value.texts[0]
+        return value.texts[0] if value is not None and len(value.texts) == 1 else None
 
     def __contains__(self, name: str) -> bool:
         return name.casefold() in self._values

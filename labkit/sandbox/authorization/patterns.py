@@ -105,7 +105,7 @@ def _split(wanted: Pieces, most: int) -> list[Pieces]:
     """A pattern cut at its colons, at most `most` times."""
     parts: list[list[Piece]] = [[]]
     for text, literal in wanted:
-        first, *others = text.split(":", most - len(parts) + 1) if len(parts) <= most else [text]
+        first, *others = text.split(":", most + 1 - len(parts))
         parts[-1].append((first, literal))
         parts.extend([(other, literal)] for other in others)
     return [_without_empty(part) for part in parts]

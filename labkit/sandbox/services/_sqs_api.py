@@ -180,15 +180,15 @@ def _sent(queue: Queue, given: Mapping[str, Any]) -> dict[str, Any]:
 def _strikes(queue: Queue, entry: Mapping[str, Any]) -> bool:
     """The fault `sqs.batch_entry_fails`: whether this entry comes back. Sent again, it goes through."""
     sandbox = current()
-    share, refused = sandbox.faults.share("sqs.batch_entry_fails"), queue._messages.refused
-    if not share:
+    refused = queue._messages.refused
+    if not sandbox.faults.share("sqs.batch_entry_fails"):
         return False
     content = repr((entry["MessageBody"], entry.get("MessageGroupId"), entry.get("MessageDeduplicationId")))
     key = hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     if refused.get(key):
         refused[key] -= 1
         return False
-    if sandbox.random.random() >= share:
+    if not sandbox.faults.strikes("sqs.batch_entry_fails", queue.queue_arn, key, queue._messages.arrivals):
         return False
     refused[key] = refused.get(key, 0) + 1
     return True

@@ -243,15 +243,19 @@ def _pick(sandbox: Sandbox, queue: Queue, store: Store, most: int, now: float) -
 
 def _line(sandbox: Sandbox, store: Store, now: float) -> Generator[Entry]:
     """The messages in the order in which they are given; with the fault `sqs.disorder`, shuffled a little."""
-    share = sandbox.faults.share("sqs.disorder") if isinstance(store, StandardStore) else 0.0
+    if not isinstance(store, StandardStore) or not sandbox.faults.share("sqs.disorder"):
+        with closing(store.candidates(now)) as candidates:
+            yield from candidates
+        return
     aside: set[int] = set()
     with closing(store.candidates(now)) as candidates:
         for entry in candidates:
-            may_fall_back = share and entry.number not in aside and len(aside) < _MOST_SET_ASIDE
-            if may_fall_back and sandbox.random.random() < share:
-                assert isinstance(store, StandardStore)
+            whom = (entry.message.id, entry.receives, entry.ghost)
+            may_fall_back = entry.number not in aside and len(aside) < _MOST_SET_ASIDE
+            if may_fall_back and sandbox.faults.strikes("sqs.disorder", *whom):
                 aside.add(entry.number)
-                store.put_back(entry, sandbox.random.uniform(1, _MOST_SET_ASIDE))
+                back = sandbox.faults.dice("sqs.disorder", "how far", *whom).uniform(1, _MOST_SET_ASIDE)
+                store.put_back(entry, back)
                 continue
             yield entry
 
@@ -280,11 +284,11 @@ def _as_given(entry: Entry) -> Message:
 
 def _perhaps_again(sandbox: Sandbox, store: Store, entry: Entry, now: float) -> None:
     """At-least-once delivery: with the fault `sqs.duplicate`, some messages come a second time."""
-    share = sandbox.faults.share("sqs.duplicate")
-    if share and sandbox.random.random() < share:
+    whom = (entry.message.id, entry.receives)
+    if sandbox.faults.strikes("sqs.duplicate", *whom):
         latest = float(sandbox.faults.details("sqs.duplicate").get("within", _LATEST_DUPLICATE))
         # Not sooner than a second: the story must not depend on how fast this machine is.
-        comes = now + sandbox.random.uniform(min(1.0, latest), latest)
+        comes = now + sandbox.faults.dice("sqs.duplicate", "when", *whom).uniform(min(1.0, latest), latest)
         store.add(copy.copy(entry.message), entry.enqueued, visible_at=comes, source=entry.source, ghost=True)
 
 

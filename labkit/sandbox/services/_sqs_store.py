@@ -103,6 +103,11 @@ class Store(ABC):
     def __len__(self) -> int:
         return len(self.entries) - self.count["hidden"]
 
+    @property
+    def arrivals(self) -> int:
+        """How many messages have ever come in."""
+        return self._last_number
+
     def visible(self) -> list[Any]:
         """The messages that can be received now, in order of arrival."""
         return [entry.message for entry in self.entries.values() if entry.state == "available"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labkit.drawing.console import MOST_ROWS, Console, console
-from labkit.drawing.live_place import Place, Said, clock_actions, offer_buttons, require_open
 from labkit.judging.card import Card
 from labkit.notebook import shell
+from labkit.notebook.console import MOST_ROWS, Console, console
+from labkit.notebook.live_place import Place, Said, clock_actions, offer_buttons, require_open
 
 if TYPE_CHECKING:
     from labkit.sandbox import Sandbox

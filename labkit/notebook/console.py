@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from labkit.drawing.console_sections import Section, sections
 from labkit.drawing.icons import ALIASES, SERVICES
 from labkit.drawing.picture import MEDIA_TYPE
-from labkit.drawing.timeline_words import clock_time, cut, spoken
+from labkit.drawing.timeline_words import clock_time, cut, date_of, moment, spoken
 from labkit.errors import NotFound, UsageError
 from labkit.judging.card import Card, code, esc, plural, wrap
 from labkit.judging.style import page
 from labkit.notebook.cards import head
+from labkit.notebook.console_sections import Section, sections
 from labkit.notebook.tracetable import COLUMNS, TraceTable
 from labkit.sandbox.trace import Event, short_name
 
@@ -154,11 +153,15 @@ def clock_face(sandbox: Sandbox) -> ClockFace:
     if waiting:
         due = waiting[0]
         subject = next((short_name(one) for one in due.args if isinstance(one, str)), "")
-        when = "now" if due.when <= now else f"in {spoken(max(1, due.when - now))}, at {clock_time(due.when)}"
+        when = (
+            "now"
+            if due.when <= now
+            else f"in {spoken(max(1, due.when - now))}, at {moment(due.when, date_of(now))}"
+        )
         told = f"Next: {when}{f', for {cut(subject, 40)}' if subject else ''}."
     return ClockFace(
         time=clock_time(now),
-        date=f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}",
+        date=date_of(now),
         ahead="in step with real time" if ahead < 1 else f"{spoken(ahead)} ahead of real time",
         next=told,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from labkit.drawing.console_state import QueueState, backends, queues, registries
+from labkit.drawing.queue_state import QueueState, backends, queues, registries
 from labkit.drawing.timeline_words import cut, spoken
 from labkit.sandbox.trace import short_name
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from labkit.drawing.live_picture import live_picture
-from labkit.drawing.live_place import Place, Said, clock_actions, offer_buttons, require_open
 from labkit.drawing.picture import Picture
 from labkit.drawing.timeline_words import cut
 from labkit.errors import LabkitError, NotFound
 from labkit.judging.card import Card
 from labkit.notebook import shell
+from labkit.notebook.live_place import Place, Said, clock_actions, offer_buttons, require_open
 from labkit.sandbox.trace import short_name
 
 if TYPE_CHECKING:

@@ -1,0 +1,223 @@
+"""A worker: one execution environment of one function, from its first import to its last call."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..wire import Frame, Kind
+from . import account, clock, folders, handler, kernel, logs
+from .context import LambdaContext
+from .fence import Fence
+from .line import Gone, Line
+
+MEGABYTE: Final = 1 << 20
+THREAD_STACK: Final = MEGABYTE
+"""Each thread's stack counts in full against the memory limit; the system's 8 MB would leave room for few."""
+_ADDRESS_SLACK: Final = 512 * MEGABYTE
+"""Address space is not memory: libraries map more than they use. What counts is private writable memory."""
+_HIDDEN: Final = ("labkit", "time_machine", "_time_machine")
+"""Modules of ours that no function finds on AWS."""
+
+
+class Worker:
+    """Everything about this one environment."""
+
+    def __init__(self, line: Line, setup: Frame, born: dict[str, Any]) -> None:
+        """`born` is what this process was started with: `bare` is the memory of a Python without modules."""
+        self._line = line
+        self._setup = setup.head
+        self._standard: list[str] = born["standard"]
+        self._peak = _peak if born["role"] == "template" else _peak_of_program
+        self._bare: int = born["bare"]
+        self._base = 0
+        self._handler: Callable[[Any, Any], Any] | None = None
+        self._fence: Fence | None = None
+
+    def run(self) -> None:
+        """Set up, find the handler, and answer calls until the account hangs up."""
+        self._furnish()
+        frame = self._line.exchange(Kind.READY, self._start())
+        while True:
+            clock.set_offset(frame.head["offset"])
+            head, body = self._guarded(lambda call=frame: self._call(call))
+            logs.flush()
+            frame = self._line.exchange(Kind.DONE, head | self._state(), body)
+
+    # -- set-up ----------------------------------------------------------------------------------
+
+    def _furnish(self) -> None:
+        """Make this process look like an environment of this function."""
+        setup = self._setup
+        clock.set_offset(setup["offset"])
+        clock.install(self._sleep, threading.get_ident())
+        account.connect(self._line.exchange)
+        os.environ.clear()
+        os.environ.update(setup["environment"])
+        for name, value in setup["for_children"].items():
+            os.putenv(name, value)  # not in `os.environ`: a function sees what it would see on AWS
+        if hasattr(time, "tzset"):
+            time.tzset()
+        self._line.turns_file = setup["turns"]
+        os.chdir(setup["task"])
+        folders.place(setup["tmp"], setup["task"], setup["opt"])
+        logs.take_over()
+        logs.set_up(setup["log_format"], setup["log_level"])
+        sys.argv[:] = ["bootstrap"]
+        sys.path[:] = [*setup["path"], *self._standard]
+        sys.path_importer_cache.clear()
+        sys.dont_write_bytecode = True
+        for name in list(sys.modules):
+            if name.partition(".")[0] in _HIDDEN:
+                del sys.modules[name]
+        self._limit()
+        self._fence = Fence(setup["tmp"], setup["readable"], setup["disk"])
+        if setup["kernel_walls"]:
+            kernel.lock_files([setup["tmp"], "/dev/null", "/dev/zero", "/dev/full"], setup["readable"])
+        self._fence.install()
+
+    def _limit(self) -> None:
+        """Limit memory and file sizes. A function's own memory counts from here."""
+        threading.stack_size(THREAD_STACK)
+        try:
+            import resource
+        except ImportError:  # Windows has no such limits
+            return
+        kernel.forget_peak()
+        self._base = self._peak()
+        sizes = kernel.sizes()
+        memory = self._setup["memory_mb"] * MEGABYTE
+        limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: self._setup["disk"]}
+        if sizes:
+            limits[resource.RLIMIT_DATA] = sizes["VmData"] + max(memory - self._bare, 16 * MEGABYTE)
+            limits[resource.RLIMIT_AS] = sizes["VmSize"] + memory + _ADDRESS_SLACK
+        for which, most in limits.items():
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(which, (most, most))
+
+    def _start(self) -> dict[str, Any]:
+        def load() -> tuple[dict[str, Any], bytes]:
+            try:
+                self._handler = handler.find(self._setup["handler"])
+            except MemoryError:
+                raise
+            except Exception as error:
+                return self._failed(error, "")
+            return {}, b""
+
+        head, body = self._guarded(load)
+        logs.flush()
+        return {"error": json.loads(body) if body else None} | head | self._state()
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def _call(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
+        call = frame.head
+        logs.request.current = call["request_id"]
+        if call["trace_id"]:
+            os.environ["_X_AMZN_TRACE_ID"] = call["trace_id"]
+        else:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        assert self._fence is not None
+        assert self._handler is not None
+        self._fence.new_call()
+        began = time.time()
+        try:
+            reply = handler.write_reply(self._handler(handler.read_event(frame.body), LambdaContext(call)))
+        except MemoryError:
+            raise
+        except Exception as error:
+            head, reply = self._failed(error, call["request_id"])
+        else:
+            head = {}
+        return head | {"seconds": time.time() - began}, reply
+
+    def _guarded(self, action: Callable[[], tuple[dict[str, Any], bytes]]) -> tuple[dict[str, Any], bytes]:
+        """Run a function's code. What would end a Python program ends the environment."""
+        try:
+            try:
+                result = action()
+            except MemoryError:
+                raise
+            except Gone:
+                os._exit(0)
+            except BaseException as error:
+                self._leave(_exit_code(error))
+            if os.getpid() != self._line.owner:
+                self._leave(0)  # the function forked, and this is the copy
+            return result
+        except MemoryError:
+            pass
+        gc.collect()
+        self._line.out_of_memory()
+        os._exit(137)
+
+    def _failed(self, error: Exception, request_id: str) -> tuple[dict[str, Any], bytes]:
+        described = handler.describe(error, request_id)
+        logs.show_error(described, self._setup["log_format"])
+        return {"failed": True}, json.dumps(described, ensure_ascii=False).encode("utf-8", "replace")
+
+    @staticmethod
+    def _leave(code: int) -> None:
+        logs.flush()
+        os._exit(code)
+
+    def _sleep(self, until: float) -> None:
+        clock.set_offset(self._line.exchange(Kind.SLEEP, {"until": until}).head["offset"])
+
+    def _state(self) -> dict[str, Any]:
+        """What the account wants to know after a call."""
+        return {"memory": max(0, self._peak() - self._base) + self._bare, "busy": self._busy()}
+
+    def _busy(self) -> bool:
+        """Whether anything of the function still runs: a thread, or a process it started."""
+        import _thread
+
+        return _thread._count() > 0 or _has_children()
+
+
+def _peak() -> int:
+    """The most memory this process had at once, in bytes; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
+
+
+def _peak_of_program() -> int:
+    """The same for a process that was started as a program.
+
+    On Linux its resource usage also counts the process that started it.
+    """
+    return kernel.sizes().get("VmHWM") or _peak()
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except (ChildProcessError, AttributeError):
+        return False
+    return True
+
+
+def _exit_code(error: BaseException) -> int:
+    """The status a Python program would end with."""
+    if not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    logs.say(f"{error.code}\n")
+    return 1
