@@ -87,7 +87,7 @@ def collect(
     if not sandbox.running:
         raise LabkitError('This account is closed. Open the lab again: lab = labkit.open("16").')
     names = _chosen(services)
-    scene, broken = Scene(), []
+    scene, broken = Scene(names, region), []
     with sandbox.lock:
         sandbox.clock.catch_up()
         backends = {registry.service_name: accounts for registry, accounts in state.live().items()}

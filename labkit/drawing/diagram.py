@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -150,7 +151,8 @@ class Diagram(Card):
         try:
             kind = _service(word)
         except NotFound:
-            raise UnknownService("service or method", word, [*SERVICES, *_METHODS]) from None
+            words = [one for one in (*SERVICES, *ALIASES, *_METHODS) if not iskeyword(one)]
+            raise UnknownService("service or method", word, words) from None
 
         def add(name: str, detail: str = "", **more: Any) -> Node:
             return self.node(kind.word, name, detail, **more)

@@ -18,7 +18,7 @@ from labkit.errors import LabkitError
 
 VARIABLE: Final = "LABKIT_DOT"
 OFF: Final = ("off", "none", "0")
-CURE: Final = "To see it drawn, run: python -m pip install graphviz-pure"
+CURE: Final = "`python -m pip install graphviz-pure`"
 SECONDS: Final = 20
 _NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
@@ -44,7 +44,7 @@ def _render(dot: str, chosen: str, path: str) -> str:
             failures.append(_reason(program, error))
     if failures:
         raise NoRenderer(f"The figure could not be drawn ({'; '.join(failures)}). Its words are complete.")
-    raise NoRenderer(f"No program for drawing was found here. {CURE}")
+    raise NoRenderer(f"Nothing here can draw. To see it drawn: {CURE}")
 
 
 def _programs(chosen: str, path: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ The services report what they hold (`labkit/drawing/services`), the trace report
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +18,14 @@ _SERVICE_OF_ARN: Final = {
     "firehose": "firehose", "logs": "logs", "ecs": "ecs", "rds": "rds", "ssm": "ssm",
     "elasticloadbalancing": "alb", "execute-api": "apigateway", "apigateway": "apigateway",
 }  # fmt: skip
+
+_NAME_OF_ARN: Final = {
+    "states": "stepfunctions",
+    "elasticloadbalancing": "elbv2",
+    "execute-api": "apigatewayv2",
+    "apigateway": "apigatewayv2",
+}
+"""Service in an ARN -> moto's name for it, where they differ."""
 
 
 @dataclass(slots=True)
@@ -63,9 +71,15 @@ class Link:
 
 
 class Scene:
-    """The things found so far. `place` sets where the next ones are."""
+    """The things found so far. `place` sets where the next ones are.
 
-    def __init__(self) -> None:
+    `looked` are the services that were asked, by moto's names, and `only` the Region that was, if just one: what
+    is not found among them does not exist. About anything else, nothing can be said.
+    """
+
+    def __init__(self, looked: Iterable[str] = (), only: str | None = None) -> None:
+        self.looked = frozenset(looked)
+        self.only = only
         self.resources: dict[str, Resource] = {}
         self.frames: dict[str, Frame] = {}
         self.links: list[Link] = []
@@ -143,6 +157,9 @@ class Scene:
         """A resource that something points at and that is not there. None when that cannot be told."""
         parts = target.split(":")
         if not target.startswith("arn:") or len(parts) < 6 or parts[2] not in _SERVICE_OF_ARN:
+            return None
+        elsewhere = self.only is not None and parts[3] not in ("", self.only)
+        if elsewhere or _NAME_OF_ARN.get(parts[2], parts[2]) not in self.looked:
             return None
         name = short_name(target).removeprefix("function:")
         service = _SERVICE_OF_ARN[parts[2]]

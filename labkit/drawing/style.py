@@ -53,7 +53,7 @@ GROUPS: Final = {
     "zone": GroupStyle("#147EBA", "#0F5E93", "Availability Zone", "pin", dashed=True),
     "public_subnet": GroupStyle("#7AA116", "#4A6A00", "Public subnet", "lock-open", fill="#F2F6E8"),
     "private_subnet": GroupStyle("#00A4A6", "#006A72", "Private subnet", "lock", fill="#E6F6F7"),
-    "cluster": GroupStyle("#ED7100", "#A84A00", "Cluster", "helm"),
+    "cluster": GroupStyle("#DE6900", "#A84A00", "Cluster", "helm"),
     "security_group": GroupStyle("#DD344C", "#B8233B", "Security group", "shield", dashed=True),
     "group": GroupStyle("#5A6B86", "#48566C", "", "cube", fill="#F7F9FB"),
 }

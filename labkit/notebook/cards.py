@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from labkit.judging.exercises import Question
 
 _LINK: Final = re.compile(r"https://[^\s<>]+")
+_LIST: Final = "margin:2px 0 8px;padding-left:22px"
 _FENCE: Final = re.compile(r"^```\w*\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
 
 
@@ -221,9 +222,9 @@ class Fidelity(Card):
             for what, points in parts:
                 items = "".join(f"<li>{prose(point)}</li>" for point in points)
                 if what == "Sources":
-                    out.append(f"<details><summary>{esc(what)}</summary><ul>{items}</ul></details>")
+                    out.append(f'<details><summary>{esc(what)}</summary><ul style="{_LIST}">{items}</ul></details>')
                 else:
-                    out.append(f'<p class="lk-lead"><strong>{esc(what)}</strong></p><ul>{items}</ul>')
+                    out.append(f'<p class="lk-lead"><strong>{esc(what)}</strong></p><ul style="{_LIST}">{items}</ul>')
         return page(head("FIDELITY", "How far this simulation goes") + "".join(out), label="Fidelity card")
 
     def text(self) -> str:

@@ -50,6 +50,10 @@ class CellBroke(LabkitError):
         self.line = line
         self.what = what
 
+    def __reduce__(self) -> tuple[type[CellBroke], tuple[int, str]]:
+        """It travels between processes; an exception with two arguments does not by itself."""
+        return CellBroke, (self.line, self.what)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -58,7 +58,7 @@ lab.fidelity()
 # %% [markdown]
 # ## Worked example: a queue and a message
 #
-# Run the two cells and read what they print.
+# Run the cells and read what they show.
 
 # %%
 practice = sqs.create_queue(QueueName="practice")["QueueUrl"]
@@ -71,7 +71,13 @@ print(answer["Messages"][0]["Body"])
 lab.trace(5)
 
 # %% [markdown]
-# The second cell shows the **trace**: the lab's record of every call. When something surprises you, look there first.
+# This is the **trace**: the lab's record of every call. When something surprises you, look there first.
+#
+# The **console** shows the account itself: what exists, in which state it is, and what time it is there. Its buttons move
+# the clock.
+
+# %%
+lab.console()
 
 # %% [markdown]
 # ## 00.1 · Ask the lab who you are

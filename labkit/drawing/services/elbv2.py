@@ -18,7 +18,7 @@ def show(scene: Scene, backend: Any) -> None:
             for service in _ecs_services(scene, group.arn):
                 scene.link(balancer_arn, service, label)
             for target in group.targets.values():
-                found = scene.known(str(target.get("id", "")))
+                found = scene.known(str(target.get("Id", "")))
                 scene.link(balancer_arn, found, label)
 
 

@@ -212,7 +212,10 @@ def _check_arn(where: str, resource: str) -> None:
         return
     first, _, rest = resource.partition(":")
     if first != "arn" or not rest:
-        raise InvalidPolicy(f'Resource {resource} must be in ARN format or "*".', f"See {where.lower()}.")
+        raise InvalidPolicy(
+            f'Resource {resource} must be in ARN format or "*".',
+            f"{where}: write the whole ARN, as in arn:aws:sqs:eu-west-1:123456789012:orders.",
+        )
     partition, _, rest = rest.partition(":")
     if partition != "*" and partition not in _PARTITIONS:
         four = (rest.split(":", 3) + ["*"] * 4)[:4] if rest else ["*"] * 4

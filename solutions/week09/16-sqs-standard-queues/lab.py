@@ -64,9 +64,15 @@ sqs = boto3.client("sqs")
 
 # %%
 orders = sqs.create_queue(QueueName="orders")["QueueUrl"]
-sqs.send_message(QueueUrl=orders, MessageBody="two lamps for Amara")
+sent = sqs.send_message(QueueUrl=orders, MessageBody="two lamps for Amara")
 
+# %% [markdown]
+# The next cell draws the queue as it is now. Each dot is a message. The picture follows the cells that you run after it.
 
+# %%
+lab.watch("orders")
+
+# %%
 def look(queue_url):
     """Receive one message and say what came."""
     answer = sqs.receive_message(QueueUrl=queue_url, MessageSystemAttributeNames=["ApproximateReceiveCount"])
@@ -97,6 +103,12 @@ for message in borrowed:
 lab.clock.advance(hours=1)
 print("An hour after it was deleted:")
 borrowed = look(orders)
+
+# %% [markdown]
+# Here is the whole life of that message on the clock of the lab. A long time without events is folded.
+
+# %%
+lab.timeline("orders")
 
 # %% fact id="F88"
 

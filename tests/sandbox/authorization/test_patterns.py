@@ -91,7 +91,11 @@ def test_actions_ignore_case(wanted: str, action: str, fits: bool) -> None:
         ("arn:aws:s3:::photos/*.jpg", "arn:aws:s3:::photos/a:b/cat.jpg", True),
         ("arn:aws:s3:::photos", "arn:aws:s3:::photos/cat.jpg", False),
         ("arn:aws:lambda:*:*:function:pay*", "arn:aws:lambda:eu-west-1:123456789012:function:pay:live", True),
-        ("arn:aws:logs:*:*:log-group:/aws/*:*", "arn:aws:logs:eu-west-1:1:log-group:/aws/f:log-stream:x", True),
+        (
+            "arn:aws:logs:*:*:log-group:/aws/*:*",
+            "arn:aws:logs:eu-west-1:1:log-group:/aws/f:log-stream:x",
+            True,
+        ),
     ],
 )
 def test_resources_keep_case_and_know_parts(wanted: str, resource: str, fits: bool) -> None:

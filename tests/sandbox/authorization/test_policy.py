@@ -176,7 +176,9 @@ def test_variables_need_version_2012(version: str | None, allowed: bool) -> None
         **({"Version": version} if version else {}),
     }
     request = Request(
-        "arn:aws:iam::123456789012:user/alice", "sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:alice-queue"
+        "arn:aws:iam::123456789012:user/alice",
+        "sqs:SendMessage",
+        "arn:aws:sqs:eu-west-1:123456789012:alice-queue",
     )
     assert decide(request, [Policy.parse(document, "identity")]).allowed is allowed
 
@@ -196,7 +198,9 @@ def test_not_resource_with_a_variable_without_value_does_not_apply() -> None:
         policy({**{k: v for k, v in ALLOW.items() if k != "Resource"}, "NotResource": "arn:aws:sqs:*:*:${aws:PrincipalTag/x}"}),
         "identity",
     )  # fmt: skip
-    assert not decide(Request("arn:aws:iam::123456789012:user/alice", "sqs:SendMessage", QUEUE), [but]).allowed
+    assert not decide(
+        Request("arn:aws:iam::123456789012:user/alice", "sqs:SendMessage", QUEUE), [but]
+    ).allowed
 
 
 def test_every_policy_aws_manages_is_well_formed() -> None:
@@ -242,7 +246,18 @@ WORDS = [
 def anything(dice: random.Random, depth: int = 0) -> Any:
     if depth > 4 or dice.random() < 0.5:
         return dice.choice(
-            [*WORDS, None, True, 7, -1.5, float("inf"), "".join(dice.choices(string.printable, k=5)), b"x", (), 10**400]
+            [
+                *WORDS,
+                None,
+                True,
+                7,
+                -1.5,
+                float("inf"),
+                "".join(dice.choices(string.printable, k=5)),
+                b"x",
+                (),
+                10**400,
+            ]
         )
     if dice.random() < 0.4:
         return [anything(dice, depth + 1) for _ in range(dice.randrange(4))]
@@ -281,9 +296,16 @@ def test_nothing_but_invalid_policy_ever_comes_out(seed: int) -> None:
             assert error.detail
             continue
         read += 1
-        request = Request(dice.choice(callers), "sqs:SendMessage", QUEUE, context={"aws:x": anything(dice, 5)})
+        request = Request(
+            dice.choice(callers), "sqs:SendMessage", QUEUE, context={"aws:x": anything(dice, 5)}
+        )
         decision = decide(
-            request, [found], [found], boundary=found if kind == "boundary" else None, session=[found], scp=[found]
+            request,
+            [found],
+            [found],
+            boundary=found if kind == "boundary" else None,
+            session=[found],
+            scp=[found],
         )
         assert decision.sentence
         assert bool(decision.aws_message) is not decision.allowed

@@ -45,7 +45,9 @@ def test_a_caller_from_text(text: str, kind: str, account: str, spoken: str) -> 
     assert (caller.kind, caller.account, caller.spoken) == (kind, account, spoken)
 
 
-@pytest.mark.parametrize("text", ["alice", "arn:aws:sqs:eu-west-1:1:q", "arn:aws:iam::1:user/", "12345", "a/b.c"])
+@pytest.mark.parametrize(
+    "text", ["alice", "arn:aws:sqs:eu-west-1:1:q", "arn:aws:iam::1:user/", "12345", "a/b.c"]
+)
 def test_no_caller(text: str) -> None:
     with pytest.raises(ValueError, match="is no caller"):
         Principal.of(text)

@@ -90,10 +90,30 @@ ATTRIBUTES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("array: number", {"kilos": [{"numeric": [">", 3]}]}, {"kilos": array(1, 5)}, True),
     ("array: prefix", {"fruit": [{"prefix": "pl"}]}, {"fruit": array("fig", "plum")}, True),
     ("array: true and null", {"flag": [True, None]}, {"flag": array(None)}, True),
-    ("array: one value is allowed", {"fruit": [{"anything-but": ["fig", "plum"]}]}, {"fruit": array("fig", "kiwi")}, True),
-    ("array: all values forbidden", {"fruit": [{"anything-but": ["fig", "plum"]}]}, {"fruit": array("fig", "plum")}, False),
-    ("array that cannot be read", {"fruit": ["plum"]}, {"fruit": {"DataType": "String.Array", "StringValue": "["}}, False),
-    ("binary is not looked at", {"raw": [{"exists": True}]}, {"raw": {"DataType": "Binary", "BinaryValue": b"x"}}, False),
+    (
+        "array: one value is allowed",
+        {"fruit": [{"anything-but": ["fig", "plum"]}]},
+        {"fruit": array("fig", "kiwi")},
+        True,
+    ),
+    (
+        "array: all values forbidden",
+        {"fruit": [{"anything-but": ["fig", "plum"]}]},
+        {"fruit": array("fig", "plum")},
+        False,
+    ),
+    (
+        "array that cannot be read",
+        {"fruit": ["plum"]},
+        {"fruit": {"DataType": "String.Array", "StringValue": "["}},
+        False,
+    ),
+    (
+        "binary is not looked at",
+        {"raw": [{"exists": True}]},
+        {"raw": {"DataType": "Binary", "BinaryValue": b"x"}},
+        False,
+    ),
     ("present", {"store": [{"exists": True}]}, {"store": number("99")}, True),
     ("present but empty", {"store": [{"exists": True}]}, {"store": text("")}, False),
     ("absent", {"store": [{"exists": False}]}, {"other": number("99")}, True),
@@ -111,7 +131,9 @@ ATTRIBUTES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("policy", "given", "expected"), [case[1:] for case in ATTRIBUTES], ids=[case[0] for case in ATTRIBUTES])
+@pytest.mark.parametrize(
+    ("policy", "given", "expected"), [case[1:] for case in ATTRIBUTES], ids=[case[0] for case in ATTRIBUTES]
+)
 def test_attributes(policy: dict[str, Any], given: dict[str, Any], expected: bool) -> None:
     pattern = Pattern.parse(policy, "sns-attributes")
     assert pattern.matches(given) is expected
@@ -217,12 +239,17 @@ def test_a_body_that_was_parsed_before() -> None:
 def test_stream_records(data: bytes, expected: bool) -> None:
     encoded = base64.b64encode(data).decode()
     pattern = {"partitionKey": ["7"], "data": {"kind": ["paid"]}}
-    assert Pattern.parse(pattern, "lambda").matches({"kinesis": {"partitionKey": "7", "data": encoded}}) is expected
+    assert (
+        Pattern.parse(pattern, "lambda").matches({"kinesis": {"partitionKey": "7", "data": encoded}})
+        is expected
+    )
     assert Pattern.parse(pattern, "pipes").matches({"partitionKey": "7", "data": encoded}) is expected
 
 
 def test_table_records() -> None:
-    pattern = Pattern.parse({"eventName": ["INSERT"], "dynamodb": {"NewImage": {"kilos": {"N": ["5"]}}}}, "lambda")
+    pattern = Pattern.parse(
+        {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"kilos": {"N": ["5"]}}}}, "lambda"
+    )
     assert pattern.matches({"eventName": "INSERT", "dynamodb": {"NewImage": {"kilos": {"N": "5"}}}})
     assert not pattern.matches({"eventName": "REMOVE", "dynamodb": {"OldImage": {"kilos": {"N": "5"}}}})
 

@@ -92,16 +92,33 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("$or with two fields in one", {"$or": [{"a": [1], "b": [1]}, {"c": [1]}]}, {"a": 1, "c": 2}, False),
     ("$or deep inside", {"d": {"$or": [{"a": [1]}, {"b": {"c": [1]}}]}}, {"d": {"b": {"c": 1}}}, True),
     ("$or in $or", {"$or": [{"a": [1]}, {"$or": [{"b": [1]}, {"c": [1]}]}]}, {"c": 1}, True),
-    ("two $or: both", {"$or": [{"a": [1]}, {"b": [1]}], "d": {"$or": [{"x": [1]}, {"y": [1]}]}}, {"b": 1, "d": {"y": 1}}, True),
-    ("two $or: one", {"$or": [{"a": [1]}, {"b": [1]}], "d": {"$or": [{"x": [1]}, {"y": [1]}]}}, {"b": 1, "d": {}}, False),
+    (
+        "two $or: both",
+        {"$or": [{"a": [1]}, {"b": [1]}], "d": {"$or": [{"x": [1]}, {"y": [1]}]}},
+        {"b": 1, "d": {"y": 1}},
+        True,
+    ),
+    (
+        "two $or: one",
+        {"$or": [{"a": [1]}, {"b": [1]}], "d": {"$or": [{"x": [1]}, {"y": [1]}]}},
+        {"b": 1, "d": {}},
+        False,
+    ),
     ("$or and absence", {"$or": [{"a": [{"exists": False}]}, {"a": ["x"]}]}, {}, True),
     ("$or as the name of a field", {"$or": {"a": ["x"]}}, {"$or": {"a": "x"}}, True),
-    ("$or with a reserved name is a field", {"$or": [{"prefix": "x"}, {"prefix": "y"}]}, {"$or": "yes"}, True),
+    (
+        "$or with a reserved name is a field",
+        {"$or": [{"prefix": "x"}, {"prefix": "y"}]},
+        {"$or": "yes"},
+        True,
+    ),
     ("unicode", {"größe": [{"wildcard": "ö*✓"}]}, {"größe": "öl ✓"}, True),
 ]
 
 
-@pytest.mark.parametrize(("pattern", "event", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("pattern", "event", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_shape(pattern: dict[str, Any], event: dict[str, Any], expected: bool) -> None:
     compiled = Pattern.parse(pattern)
     assert compiled.matches(event) is expected
@@ -153,12 +170,16 @@ def test_what_is_no_event_matches_nothing() -> None:
 
 def test_values_that_json_does_not_know_are_only_present() -> None:
     event = {"a": object(), "b": {1, 2}, "c": b"x"}
-    assert Pattern.parse({"a": [{"exists": True}], "b": [{"anything-but": "x"}], "c": [{"exists": True}]}).matches(event)
+    assert Pattern.parse(
+        {"a": [{"exists": True}], "b": [{"anything-but": "x"}], "c": [{"exists": True}]}
+    ).matches(event)
     assert not Pattern.parse({"c": ["x"]}).matches(event)
 
 
 def test_the_pattern_says_what_it_is() -> None:
-    pattern = Pattern.parse('{"a": [{"wildcard": "x*"}], "$or": [{"b": [1]}, {"c": {"d": [1]}}]}', dialect="eventbridge")
+    pattern = Pattern.parse(
+        '{"a": [{"wildcard": "x*"}], "$or": [{"b": [1]}, {"c": {"d": [1]}}]}', dialect="eventbridge"
+    )
     assert pattern.names == ("a", "b", "c.d")
     assert pattern.dialect == "eventbridge"
     assert pattern.has_wildcards

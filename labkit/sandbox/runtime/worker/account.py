@@ -19,6 +19,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 from labkit.sandbox.dispatch import shorten
 
 from ..wire import Frame, Kind
+from . import clock
 
 Exchange = Callable[[Kind, dict[str, Any], bytes], Frame]
 
@@ -52,6 +53,7 @@ def _answer(request: Any, **_: Any) -> AWSResponse | None:
     if not _ask:
         return None
     answer = _ask[0](Kind.CALL, _described(request), _body(request.body))
+    clock.set_offset(answer.head["offset"])
     if answer.head.get("refused"):
         raise ClientError({"Error": answer.head["refused"]}, answer.head["operation"])
     raw = _Raw(answer.body)

@@ -30,6 +30,7 @@ def start() -> None:
     """Take over Python's idea of the time. Once per process, before a worker is forked from it."""
     global _traveller
     _traveller = time_machine.travel(real_time(), tick=True).start()
+    _traveller.move_to(real_time())  # the first start takes milliseconds, by which time would lag
 
 
 def real_time() -> float:

@@ -16,7 +16,7 @@ import importlib.machinery
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 TMP, TASK, OPT = "/tmp", "/var/task", "/opt"
@@ -30,11 +30,17 @@ _TWO: Final = ("rename", "replace", "link", "symlink")
 """Functions of `os` whose first two arguments are paths."""
 
 _real: dict[str, str] = {}
+_as_they_are: tuple[str, ...] = ()
 
 
-def place(tmp: str, task: str, opt: str) -> None:
-    """From now on, `/tmp`, `/var/task` and `/opt` are these folders."""
+def place(tmp: str, task: str, opt: str, machine: Iterable[str]) -> None:
+    """From now on, `/tmp`, `/var/task` and `/opt` are these folders.
+
+    What lies in `machine` (Python itself, say, which may be installed under /opt) keeps its place.
+    """
+    global _as_they_are
     _real.update({TMP: tmp, TASK: task, OPT: opt})
+    _as_they_are = tuple(path.rstrip(os.sep) + os.sep for path in (tmp, task, opt, *machine))
 
 
 def translate(path: Any) -> Any:
@@ -48,13 +54,11 @@ def translate(path: Any) -> Any:
     if isinstance(text, bytes):
         found = translate(os.fsdecode(text))
         return os.fsencode(found) if found != os.fsdecode(text) else path
-    if not text.startswith(_FIRST):
+    if not text.startswith(_FIRST) or (text + os.sep).startswith(_as_they_are):
         return path
-    for shown, real in _real.items():
-        if text == shown or text.startswith(shown + "/"):
-            found = real + text[len(shown) :]
-            # A machine may keep Python itself under /opt: what no layer brought is looked up there.
-            return path if shown == OPT and not _LSTAT_EXISTS(found) else found
+    for name, real in _real.items():
+        if text == name or text.startswith(name + "/"):
+            return real + text[len(name) :]
     return path
 
 
@@ -98,15 +102,6 @@ def working_folder() -> str:
 
 _GETCWD: Final = os.getcwd
 _READLINK: Final = os.readlink
-_LSTAT: Final = os.lstat
-
-
-def _LSTAT_EXISTS(path: str) -> bool:
-    try:
-        _LSTAT(path)
-    except OSError:
-        return False
-    return True
 
 
 def _wrapped(original: Callable[..., Any], count: int) -> Callable[..., Any]:

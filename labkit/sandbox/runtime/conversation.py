@@ -1,0 +1,160 @@
+"""Waiting for a worker, and serving it meanwhile.
+
+While the worker runs, this process answers its AWS calls, lets the time pass that it sleeps, keeps what it
+prints, and notices when its time is over or its processes get out of hand. The account's lock is free all
+the while and held only to answer.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from . import answers, meter
+from .channel import Channel, Ended
+from .pace import Pace
+from .specs import FunctionError, FunctionSpec, Reason
+from .wire import Frame, Kind, Noise, pack
+
+if TYPE_CHECKING:
+    from labkit.sandbox import Sandbox
+
+MOST_PROCESSES: Final = 128
+"""More processes than this at one look, and the environment is ended: a fork bomb of programs, not of Python."""
+_LOOK: Final = 0.05
+_COUNT_EVERY: Final = 4
+_STARVED: Final = 4
+"""On a machine that is busy elsewhere, a function gets up to so many times its real time to use its share."""
+_SIGNALS: Final = {
+    1: "hangup", 2: "interrupt", 3: "quit", 4: "illegal instruction", 5: "trace/breakpoint trap", 6: "aborted",
+    7: "bus error", 8: "floating point exception", 9: "killed", 11: "segmentation fault", 13: "broken pipe",
+    14: "alarm clock", 15: "terminated",
+}  # fmt: skip
+
+
+class Over(Exception):
+    """The worker will not answer any more: why, and its exit status (negative: the signal)."""
+
+    def __init__(self, reason: Reason, code: int = -9) -> None:
+        super().__init__(reason, code)
+        self.reason: Reason = reason
+        self.code = code
+
+    def error(self, spec: FunctionSpec, request_id: str, allowed: float) -> FunctionError:
+        """What AWS tells who called; `allowed` is the time the function had, in seconds.
+
+        Source: AWS Lambda developer guide, "Troubleshoot invocation issues", and re:Post, "Lambda runtime
+        error", for the types and texts.
+        """
+        kind, how, note = "Runtime.ExitError", f"Runtime exited with error: exit status {self.code}", ""
+        if self.reason == "timeout":
+            kind, how = "Sandbox.Timedout", f"Task timed out after {allowed:.2f} seconds"
+        elif self.code == 0:
+            how = "Runtime exited without providing a reason"
+        elif self.code < 0:
+            how = f"Runtime exited with error: signal: {_SIGNALS.get(-self.code, -self.code)}"
+        if self.reason == "memory":
+            kind, note = "Runtime.OutOfMemory", f"The function needed more than its {spec.memory_mb} MB of memory."
+        elif self.reason == "processes":
+            note = f"The function had more than {MOST_PROCESSES} processes at once, so the lab ended it."
+        return FunctionError(kind, f"RequestId: {request_id} Error: {how}", None, request_id, note)
+
+
+class Conversation:
+    """One question to a worker, until its answer comes or will not come."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        spec: FunctionSpec,
+        channel: Channel,
+        patience: float,
+        used_service: Callable[[Any], None],
+    ) -> None:
+        self._sandbox = sandbox
+        self._spec = spec
+        self._channel = channel
+        self._patience = patience
+        self._used_service = used_service
+        self._looks = 0
+        self._processor = 0.0
+
+    def ask(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Frame:
+        """Send, and serve the worker until the wanted frame comes. Raises `Over`."""
+        self._looks = 0
+        with _unlocked(self._sandbox.lock):
+            self._channel.send(question)
+            while True:
+                frame = self._next(pace, deadline)
+                if frame is None:
+                    self._look(pace, deadline)
+                elif frame.kind == wanted:
+                    return frame
+                else:
+                    self._oblige(frame, pace, deadline)
+
+    def _next(self, pace: Pace, deadline: float) -> Frame | None:
+        left = min(deadline - pace.now(), self._patience - pace.worked)
+        try:
+            return self._channel.wait(min(max(left, 0.001), _LOOK))
+        except Ended as ended:
+            raise Over("exit", ended.code) from None
+        except Noise:
+            raise Over("exit") from None
+
+    def _oblige(self, frame: Frame, pace: Pace, deadline: float) -> None:
+        """Do what the worker asks for."""
+        if frame.kind == Kind.CALL:
+            self._used_service(frame.head.get("service"))
+            reply = answers.answer(self._sandbox, self._spec, frame, pace)
+            if pace.now() >= deadline:
+                self._time_is_up(pace, deadline)
+            self._channel.send(reply)
+        elif frame.kind == Kind.SLEEP:
+            until = min(float(frame.head["until"]), deadline)
+            if until >= deadline:
+                self._time_is_up(pace, deadline)
+            with self._sandbox.lock:
+                pace.jump_to(until)
+            self._channel.send(pack(Kind.TIME, {"offset": pace.offset}))
+        else:
+            raise Over("memory" if frame.kind == Kind.FULL else "exit")
+
+    def _look(self, pace: Pace, deadline: float) -> None:
+        """Nothing was said for a while. Is it time to end the worker?"""
+        self._looks += 1
+        pid = self._channel.process.pid
+        if self._looks == 1:
+            self._processor = (meter.used_processor(pid) or (0.0, False))[0]
+        if self._looks % _COUNT_EVERY == 0 and meter.group_size(pid) > MOST_PROCESSES:
+            raise Over("processes")
+        allowed = min(deadline - pace.now() + pace.worked, self._patience)
+        if pace.worked < allowed:
+            return
+        used, waits = meter.used_processor(pid) or (0.0, False)
+        starved = waits and used - self._processor < 0.8 * allowed
+        if not starved or pace.worked > _STARVED * allowed:
+            self._time_is_up(pace, deadline)
+
+    def _time_is_up(self, pace: Pace, deadline: float) -> None:
+        # The worker goes on until it is ended; what it does after its time is nobody's business.
+        with self._sandbox.lock:
+            pace.jump_to(deadline)
+        raise Over("timeout")
+
+
+@contextmanager
+def _unlocked(lock: threading.Condition) -> Iterator[None]:
+    """Let others have the account's lock, however often the calling thread holds it."""
+    condition: Any = lock  # what `Condition.wait` itself uses, kept by every version of Python
+    if not condition._is_owned():
+        yield
+        return
+    held = condition._release_save()
+    try:
+        yield
+    finally:
+        condition._acquire_restore(held)
