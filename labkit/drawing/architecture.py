@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from labkit.drawing import words
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 PLANS: Final = (Plan(), Plan(between=0.3), Plan(5, 0.4), Plan(4, 0.4), Plan(3, 0.4), Plan(2, 0.35))
 """Ways to lay a diagram out. Folding costs more than small letters, so the narrow ones come last."""
+PATIENCE: Final = 1.0
+"""Seconds after which no narrower layout is tried."""
 
 
 def draw(diagram: Diagram, note: str = "") -> Picture:
@@ -36,11 +39,14 @@ def draw(diagram: Diagram, note: str = "") -> Picture:
 def _best_layout(diagram: Diagram) -> Layout:
     """The first layout that is comfortably wide, or that cannot get narrower without a fold; else the narrowest."""
     tried: dict[str, Layout] = {}
+    began = time.monotonic()
     for place, plan in enumerate(PLANS):
         dot = source(diagram, plan)
         if dot not in tried:
             tried[dot] = read(render(dot))
         width = tried[dot].width
+        if time.monotonic() - began > PATIENCE:
+            break
         if width <= COMFORTABLE or (place > 0 and width <= WIDEST):
             return tried[dot]
     return min(tried.values(), key=lambda one: one.width)

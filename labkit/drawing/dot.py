@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TILE_MARK: Final = "fe"
 GROUP_MARK: Final = "fd"
 LABEL_MARK: Final = "fc"
+HUGE: Final = 200
+"""Nodes and connections above which a quick layout has to do."""
 HEADER: Final = 8.0
 """Graphviz leaves room around a title by itself; with this, it is just enough."""
 _OVER: Final = 16.0
@@ -79,6 +81,8 @@ def source(diagram: Diagram, plan: Plan) -> str:
         rankdir="LR", ranksep=f"{plan.between:g}", nodesep="0.28", splines="spline", fontname="Helvetica",
         outputorder="edgesfirst", labelloc="t", labeljust="l", nslimit="4", nslimit1="4", pad="0.06",
     )  # fmt: skip
+    if len(diagram.nodes) + len(diagram.edges) > HUGE:
+        graph.attr(mclimit="0.2", nslimit="1", nslimit1="1", splines="polyline")
     graph.attr("node", shape="plain", fontname="Helvetica")
     pairs = [(edge.source.id, edge.target.id) for edge in diagram.edges]
     behind = _behind_the_outside(diagram, pairs)

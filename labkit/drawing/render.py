@@ -19,7 +19,10 @@ from labkit.errors import LabkitError
 VARIABLE: Final = "LABKIT_DOT"
 OFF: Final = ("off", "none", "0")
 CURE: Final = "`python -m pip install graphviz-pure`"
-SECONDS: Final = 20
+SECONDS: Final = 10
+"""How long a program may take for one figure."""
+FIRST_CELL: Final = "#fe0000"
+"""The colour of the first cell of our tables. A program that knows no tables leaves it out."""
 _NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
@@ -78,7 +81,7 @@ def _run(program: str, dot: str) -> str:
         check=False,
     )  # fmt: skip
     told = done.stdout.decode()
-    if "</svg>" not in told:
+    if "</svg>" not in told or (FIRST_CELL in dot and FIRST_CELL not in told.lower()):
         raise subprocess.CalledProcessError(done.returncode, program, stderr=done.stderr[:200])
     return told
 

@@ -23,7 +23,8 @@ def fidelity_of(services: Iterable[str]) -> tuple[tuple[str, Card], ...]:
 def _paragraphs(service: str) -> Card:
     import labkit.sandbox
 
-    file = Path(labkit.sandbox.__file__).parent / "services" / f"{service.replace('-', '_')}.py"
+    module = "lambda_" if service == "lambda" else service.replace("-", "_")
+    file = Path(labkit.sandbox.__file__).parent / "services" / f"{module}.py"
     if not file.is_file():
         return (("Simulated here", ("What moto does, without additions of ours.",)),)
     text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""

@@ -83,6 +83,12 @@ class Sandbox:
         self.faults = Faults()
         self.random = random.Random(seed)
         self.guard = Guard(identity.environment())
+        self.attached: dict[str, Any] = {}
+        """What lives beside moto's objects and belongs to their state, such as warm functions. Each has `close()`.
+
+        A rehearsal begins without and puts them back at its end; reset, restore and stop close them."""
+        self.tools: dict[str, Any] = {}
+        """What services keep from first use until the account is closed. Each has `close()`."""
         self._visitors = Visitors()
         self._sleep_tip = SleepTip()
         self._models = ModelCache()
@@ -138,6 +144,8 @@ class Sandbox:
             return
         from labkit.sandbox import dispatch
 
+        self._close(self.attached)
+        self._close(self.tools)
         with self.lock:
             _running.remove(self)
             self.clock.stop()
@@ -163,6 +171,7 @@ class Sandbox:
 
         Calls stay intercepted all the while. The trace is emptied too.
         """
+        self._close(self.attached)
         with self.lock:
             state.empty()
             self.clock.clear()
@@ -170,6 +179,11 @@ class Sandbox:
             self.trace.clear()
             self._seed_dice()
             self.lock.notify_all()
+
+    @staticmethod
+    def _close(things: dict[str, Any]) -> None:
+        while things:
+            things.popitem()[1].close()
 
     def _seed_dice(self) -> None:
         from moto.moto_api._internal import mock_random
@@ -191,6 +205,7 @@ class Sandbox:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Bring the account back to a snapshot: resources, time, due work, faults and dice."""
+        self._close(self.attached)
         with self.lock:
             state.replace(snapshot.account.thaw(list(snapshot.registries)))
             self.clock.restore(snapshot.clock)
@@ -213,11 +228,14 @@ class Sandbox:
             clock, faults, dice = self.clock.export(), self.faults.export(), self._dice()
             state.replace(copy.thaw(list(originals)))
             events = self.trace.swap()
+            attached, self.attached = self.attached, {}
         rehearsal = Rehearsal(self.trace)
         try:
             yield rehearsal
         finally:
+            self._close(self.attached)
             with self.lock:
+                self.attached = attached
                 rehearsal.trace = Trace.holding(self.trace.swap(events))
                 state.replace(originals)
                 self.clock.restore(clock)

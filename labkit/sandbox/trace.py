@@ -8,6 +8,7 @@ number of the event it followed from.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from labkit.errors import UsageError
 KINDS: Final = ("call", "state", "delivery", "refused", "invocation", "clock")
 KEPT: Final = 100_000
 """How many events are kept. The oldest go first, so a long session cannot fill the memory."""
+
+_KIND: Final = re.compile(r"^(function|layer|stateMachine|execution|secret|key|alias):")
+"""ARNs of some services name the kind of the resource before a colon, others before a slash."""
 
 _cause: ContextVar[int | None] = ContextVar("labkit_cause", default=None)
 _caller: ContextVar[str] = ContextVar("labkit_caller", default="aws")
@@ -203,7 +207,7 @@ def short_name(resource: str) -> str:
     if resource.startswith(("http://", "https://")):
         return resource.rstrip("/").rsplit("/", 1)[-1]
     if resource.startswith("arn:"):
-        return resource.split(":", 5)[-1].rsplit("/", 1)[-1]
+        return _KIND.sub("", resource.split(":", 5)[-1]).rsplit("/", 1)[-1]
     return resource
 
 

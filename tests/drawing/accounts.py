@@ -24,11 +24,17 @@ def trust(principal: dict[str, str]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def queue(name: str, dead_letters: str = "", receives: int = 3, region: str = REGION, **attributes: str) -> str:
+def queue(
+    name: str, dead_letters: str = "", receives: int = 3, region: str = REGION, **attributes: str
+) -> str:
     if dead_letters:
         policy = {"deadLetterTargetArn": arn("sqs", dead_letters), "maxReceiveCount": str(receives)}
         attributes["RedrivePolicy"] = json.dumps(policy)
-    return str(boto3.client("sqs", region_name=region).create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
+    return str(
+        boto3.client("sqs", region_name=region).create_queue(QueueName=name, Attributes=attributes)[
+            "QueueUrl"
+        ]
+    )
 
 
 def table(name: str, **more: Any) -> None:
@@ -46,7 +52,11 @@ def function(name: str, role: str) -> str:
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", "def handler(event, context): pass")
     made = boto3.client("lambda").create_function(
-        FunctionName=name, Runtime="python3.12", Role=role, Handler="app.handler", Code={"ZipFile": code.getvalue()}
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": code.getvalue()},
     )
     return str(made["FunctionArn"])
 
@@ -144,7 +154,10 @@ def _streams(app: str) -> None:
     boto3.client("firehose").create_delivery_stream(
         DeliveryStreamName="lake",
         DeliveryStreamType="KinesisStreamAsSource",
-        KinesisStreamSourceConfiguration={"KinesisStreamARN": arn("kinesis", "stream/clicks"), "RoleARN": app},
+        KinesisStreamSourceConfiguration={
+            "KinesisStreamARN": arn("kinesis", "stream/clicks"),
+            "RoleARN": app,
+        },
         ExtendedS3DestinationConfiguration={"RoleARN": app, "BucketARN": "arn:aws:s3:::receipts"},
     )
 
@@ -167,7 +180,9 @@ def _network(app: str) -> None:
     ec2, elb, ecs, eks = (boto3.client(name) for name in ("ec2", "elbv2", "ecs", "eks"))
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     inner, outer = (
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")[
+            "Subnet"
+        ]["SubnetId"]
         for n, zone in ((1, "a"), (2, "b"))
     )
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
@@ -181,9 +196,13 @@ def _network(app: str) -> None:
     )["Instances"][0]["InstanceId"]
     ec2.create_nat_gateway(SubnetId=outer, AllocationId=ec2.allocate_address(Domain="vpc")["AllocationId"])
     ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=f"com.amazonaws.{REGION}.s3", RouteTableIds=[routes])
-    balancer = elb.create_load_balancer(Name="web", Subnets=[inner, outer])["LoadBalancers"][0]["LoadBalancerArn"]
+    balancer = elb.create_load_balancer(Name="web", Subnets=[inner, outer])["LoadBalancers"][0][
+        "LoadBalancerArn"
+    ]
     tasks, machines = (
-        elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]["TargetGroupArn"]
+        elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0][
+            "TargetGroupArn"
+        ]
         for name in ("tasks", "machines")
     )
     elb.register_targets(TargetGroupArn=machines, Targets=[{"Id": machine}])
@@ -218,7 +237,9 @@ def _api(sandbox: Sandbox, work: str) -> None:
         return function(**{**dict.fromkeys(inspect.signature(function).parameters), **given})
 
     api = call("create_api", name="shop-api", protocol_type="HTTP").api_id
-    integration = call("create_integration", api_id=api, integration_uri=work, integration_type="AWS_PROXY").id
+    integration = call(
+        "create_integration", api_id=api, integration_uri=work, integration_type="AWS_PROXY"
+    ).id
     call("create_route", api_id=api, route_key="POST /orders", target=f"integrations/{integration}")
 
 

@@ -51,7 +51,9 @@ def structure(picture: Picture) -> dict[str, Any]:
     return {
         "title": told["title"],
         "notice": told["description"],
-        "nodes": [[*path(n["group"]), n["service"], n["name"], n["detail"], n["mark"]] for n in told["nodes"]],
+        "nodes": [
+            [*path(n["group"]), n["service"], n["name"], n["detail"], n["mark"]] for n in told["nodes"]
+        ],
         "groups": [path(one["id"]) for one in told["groups"]],
         "edges": [
             [nodes[e["from"]]["name"], nodes[e["to"]]["name"], e["label"], e["style"], e["step"], e["mark"]]

@@ -147,7 +147,12 @@ def test_what_you_did_counts_when_somebody_is_in_the_design(sandbox: Sandbox) ->
 def test_declared_connections_are_those_that_were_used(sandbox: Sandbox) -> None:
     accounts.shop()
     design = Diagram("Design")
-    you, orders, sales, bus = design.person("You"), design.sqs("orders"), design.dynamodb("sales"), design.eventbridge("shop")
+    you, orders, sales, bus = (
+        design.person("You"),
+        design.sqs("orders"),
+        design.dynamodb("sales"),
+        design.eventbridge("shop"),
+    )
     for target in (orders, sales, bus):
         you.to(target)
     used = account_diagram(sandbox, declared=False)

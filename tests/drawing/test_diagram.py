@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def long_chain() -> Diagram:
     d = Diagram("Ten steps")
     with d.account(), d.region():
         steps = [d.function(f"step-{number}") for number in range(10)]
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         before.to(after, "invoke")
     return d
 
@@ -196,7 +197,8 @@ def test_it_shows_itself_as_html_text_and_data() -> None:
 
 EVIL = [
     "<script>alert(1)</script>", 'a"b\'c', "a & b &amp; c", "]]>", "line\nbreak\ttab", "\x00\x07\x1b[31m",
-    "\u202egnp.exe", "\ud800 lone", "\U0001f600\U0001f468\u200d\U0001f469", "日本語のキュー名前がとても長いときはどうなる",
+    "\u202egnp.exe", "\ud800 lone", "\U0001f600\U0001f468\u200d\U0001f469",
+    "日本語のキュー名前がとても長いときはどうなる",
     "x" * 300, "a -> b; c { d }", "\\N \\G \\l", "→ — ü",
 ]  # fmt: skip
 

@@ -11,11 +11,12 @@ from labkit.drawing import style
 from labkit.drawing.glyphs import GLYPHS
 from labkit.drawing.icons import ALIASES, CATEGORIES, SERVICES
 
-COURSE = (
-    "function ecs eks fargate ecr ec2 sqs sns eventbridge scheduler pipes stepfunctions apigateway dynamodb s3 rds "
-    "waf shield secretsmanager ssm kms iam cloudwatch logs xray cognito alb nat cloudfront kinesis firehose "
-    "vpc_endpoint person server generic"
-).split()  # fmt: skip
+COURSE = [
+    "function", "ecs", "eks", "fargate", "ecr", "ec2", "sqs", "sns", "eventbridge", "scheduler",
+    "pipes", "stepfunctions", "apigateway", "dynamodb", "s3", "rds", "waf", "shield", "secretsmanager",
+    "ssm", "kms", "iam", "cloudwatch", "logs", "xray", "cognito", "alb", "nat", "cloudfront", "kinesis",
+    "firehose", "vpc_endpoint", "person", "server", "generic",
+]  # fmt: skip
 
 
 def luminance(colour: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from labkit.drawing import ranks
 
@@ -22,7 +23,7 @@ def test_cycles_and_loops_lead_back() -> None:
 
 def test_any_depth() -> None:
     nodes = [str(number) for number in range(5_000)]
-    column, _ = ranks.columns(nodes, list(zip(nodes, nodes[1:], strict=False)))
+    column, _ = ranks.columns(nodes, list(pairwise(nodes)))
     assert column["4999"] == 4_999
 
 
@@ -37,7 +38,7 @@ def test_in_any_graph_what_does_not_lead_back_leads_on() -> None:
 
 def test_a_fold_is_where_a_row_ends() -> None:
     nodes = "abcdefgh"
-    pairs = list(zip(nodes, nodes[1:], strict=False))
+    pairs = list(pairwise(nodes))
     column, _ = ranks.columns(nodes, pairs)
     assert ranks.folds(column, pairs, 3) == {("c", "d"), ("f", "g")}
 

@@ -113,6 +113,7 @@ def test_the_record_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> N
         ("arn:aws:sqs:eu-west-1:123456789012:orders", "orders"),
         ("arn:aws:dynamodb:eu-west-1:123456789012:table/stock", "stock"),
         ("https://sqs.eu-west-1.amazonaws.com/123456789012/orders", "orders"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:quote", "quote"),
         ("orders", "orders"),
         ("", ""),
     ],

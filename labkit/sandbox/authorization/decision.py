@@ -166,4 +166,5 @@ def thing_of(resource: str) -> str:
 
 
 def _start(text: str) -> str:
-    return text[:1].upper() + text[1:] if text.startswith(("the ", "user ", "role ", "statement ")) else text
+    """The text as the beginning of a sentence. The name of a service keeps its small letters."""
+    return text if "." in text.partition(" ")[0] else text[:1].upper() + text[1:]

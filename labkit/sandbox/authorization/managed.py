@@ -26,7 +26,8 @@ def catalogue() -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def document(arn: str) -> Mapping[str, Any] | None:
-    """The document of an AWS managed policy, or None when AWS has none of that ARN."""
+@functools.lru_cache(maxsize=256)
+def document(arn: str) -> str | None:
+    """The JSON text of an AWS managed policy, or None when AWS has none of that ARN."""
     found = catalogue().get(arn) if arn.startswith(PREFIX) else None
-    return None if found is None else found["Document"]
+    return None if found is None else json.dumps(found["Document"])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 Piece = tuple[str, bool]
 """A stretch of a pattern, and whether its stars and question marks are to be taken literally."""
@@ -60,6 +60,8 @@ def action_matches(wanted: str, action: str) -> bool:
 
 def resource_matches(wanted: Pieces, resource: str) -> bool:
     """Whether a Resource of a policy covers a resource, given by its ARN or as `*`. Case counts."""
+    if wanted in ((("*", False),), ((resource, False),)):
+        return True
     *head, tail = _split(wanted, _HEAD)
     return _segments_match(tuple(head), tail, resource)
 
@@ -68,16 +70,18 @@ def _segments_match(head: tuple[Pieces, ...], tail: Pieces, rest: str) -> bool:
     if not head:
         return matches(tail, rest)
     segment, *others = head
-    ends = _colons(rest)
-    for end in ends if _ends_in_star(segment) else ends[:1]:
+    for end in _colons(rest, 12 if _ends_in_star(segment) else 1):
         if matches(segment, rest[:end]) and _segments_match(tuple(others), tail, rest[end + 1 :]):
             return True
     return False
 
 
-def _colons(text: str) -> list[int]:
+def _colons(text: str, most: int) -> Iterator[int]:
     # ARNs have few colons. The bound keeps a made-up one from costing more than it is worth.
-    return [place for place, char in enumerate(text) if char == ":"][:12]
+    place = text.find(":")
+    while place >= 0 and most > 0:
+        yield place
+        place, most = text.find(":", place + 1), most - 1
 
 
 def _ends_in_star(segment: Pieces) -> bool:

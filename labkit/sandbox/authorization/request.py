@@ -49,7 +49,7 @@ class Request:
     @property
     def cross_account(self) -> bool:
         """Whether a user or role of one account asks for a resource of another."""
-        return self.principal.is_iam and self.principal.account != self.account
+        return self.principal.is_iam and self.principal.account not in ("", self.account)
 
     def __repr__(self) -> str:
         return f"Request({self.principal.spoken}, {self.action}, {self.resource})"

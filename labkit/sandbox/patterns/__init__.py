@@ -12,7 +12,8 @@ numeric, cidr, exists, $or; arrays and arrays of objects; dots in names; the lim
 words of the service, with line and column.
 
 Differs on AWS: how many wildcards are too many is not documented, `wildcards.py` says what is assumed.
-Lambda and SNS may take more operators than they document; here they do not.
+Lambda and SNS may take more operators than they document; here they do not. Text behind the closing
+brace is refused, where AWS may not read that far; so is a pattern nested deeper than 100 levels.
 
 Not simulated: that a changed SNS policy takes up to 15 minutes to be in force.
 """

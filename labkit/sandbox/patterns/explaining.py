@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.sandbox.patterns.fields import Branch, Found
-from labkit.sandbox.patterns.operators import Exact, Field, either, is_number, shown
+from labkit.sandbox.patterns.operators import Absent, Exact, Field, is_number, listed, shown
 
 
 def explain(branches: tuple[Branch, ...], found: Found, event: Mapping[str, Any]) -> list[str]:
@@ -34,9 +34,10 @@ def _misses(branch: Branch, found: Found, event: Mapping[str, Any]) -> list[str]
 def _miss(name: str, field: Field, values: list[Any], event: Mapping[str, Any]) -> str:
     if not values:
         return _missing(name, field, event)
-    if all(alternative.wanted() == "no such field" for alternative in field.alternatives):
-        return f'"{name}" is {_list(values)}, but the pattern wants events without this field.'
-    return f'"{name}" is {_list(values)}, but the pattern wants {field.wanted()}{_slip(field, values)}.'
+    has = f'"{name}" {"is" if len(values) == 1 else "holds"} {listed(map(shown, values), "and")}'
+    if all(isinstance(one, Absent) for one in field.alternatives):
+        return f"{has}, but the pattern wants events without this field."
+    return f"{has}, but the pattern wants {field.wanted()}{_slip(field, values)}."
 
 
 def _missing(name: str, field: Field, event: Mapping[str, Any]) -> str:
@@ -81,11 +82,7 @@ def _slip(field: Field, values: list[Any]) -> str:
                 return f", and the text {shown(value)} is not the value {shown(want)}"
             if isinstance(want, str) and isinstance(value, str) and value != want:
                 if value.strip() == want.strip():
-                    return ", without the blanks around it"
+                    return "; only the blanks around it differ"
                 if value.lower() == want.lower():
                     return "; upper and lower case differ"
     return ""
-
-
-def _list(values: list[Any]) -> str:
-    return either(shown(value) for value in values).replace(" or ", " and ")

@@ -83,12 +83,14 @@ def values_of(root: Step, event: Any) -> Found:
                         waiting.append((below, value[key], place))
         elif kind is list or kind is tuple:
             arrays += 1
+            deeper = []
             for index, element in enumerate(value):
                 if element.__class__ in _SCALARS:
                     if step.name is not None:
                         found.setdefault(step.name, []).append((element, place))
                 else:
-                    waiting.append((step, element, (*place, (arrays, index))))
+                    deeper.append((step, element, (*place, (arrays, index))))
+            waiting += reversed(deeper)  # the last one in is the first one out
         elif step.name is not None:
             found.setdefault(step.name, []).append((value, place))
     return found

@@ -169,7 +169,7 @@ class AnythingBut(Operator):
 
     def wanted(self) -> str:
         """The same in words."""
-        return f"anything but {either(one.wanted() for one in self.inner)}"
+        return f"anything but {listed(one.wanted() for one in self.inner)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,7 +271,7 @@ class Field:
 
     def wanted(self) -> str:
         """What the field may hold, in words."""
-        return either(one.wanted() for one in self.alternatives)
+        return listed(one.wanted() for one in self.alternatives)
 
 
 @lru_cache(maxsize=4096)
@@ -299,14 +299,14 @@ def looks_like_address(text: str) -> bool:
     return bool(_LOOKS_V4.fullmatch(text) or _LOOKS_V6.fullmatch(text))
 
 
-def either(words: Iterable[str]) -> str:
+def listed(words: Iterable[str], conjunction: str = "or") -> str:
     """`a`, `a or b`, `a, b or c`; a long list is cut."""
     every = list(dict.fromkeys(words))
     if len(every) > 6:
         every = [*every[:5], f"{len(every) - 5} more"]
     if len(every) < 2:
         return "".join(every)
-    return f"{', '.join(every[:-1])} or {every[-1]}"
+    return f"{', '.join(every[:-1])} {conjunction} {every[-1]}"
 
 
 def shown(value: object, most: int = 60) -> str:

@@ -75,7 +75,7 @@ def _ask(
         found = None
     except Stopped as error:
         return {"Code": "Stopped", "Message": str(error)}, 0, {}, b""
-    except Exception as error:  # noqa: BLE001  (whatever broke in moto must not break the function's process)
+    except Exception as error:
         text = (
             f"The simulation of {service} {operation} failed ({type(error).__name__}: {error}). "
             "This is our fault, not yours. Please report it with the call you made."

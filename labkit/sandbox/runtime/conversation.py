@@ -7,10 +7,7 @@ the while and held only to answer.
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from . import answers, meter
@@ -84,22 +81,33 @@ class Conversation:
 
     def ask(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Frame:
         """Send, and serve the worker until the wanted frame comes. Raises `Over`."""
+        lock: Any = self._sandbox.lock  # its private methods are those that `Condition.wait` uses
+        if not lock._is_owned():
+            return self._ask(question, wanted, pace, deadline)
+        held = lock._release_save()  # however often the calling thread holds it
+        try:
+            return self._ask(question, wanted, pace, deadline)
+        finally:
+            lock._acquire_restore(held)
+
+    def _ask(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Frame:
         self._looks = 0
-        with _unlocked(self._sandbox.lock):
-            self._channel.send(question)
-            while True:
-                frame = self._next(pace, deadline)
-                if frame is None:
-                    self._look(pace, deadline)
-                elif frame.kind == wanted:
-                    return frame
-                else:
-                    self._oblige(frame, pace, deadline)
+        self._channel.send(question)
+        while True:
+            frame = self._next(pace, deadline)
+            if frame is None:
+                self._look(pace, deadline)
+            elif frame.kind == wanted:
+                return frame
+            else:
+                self._oblige(frame, pace, deadline)
 
     def _next(self, pace: Pace, deadline: float) -> Frame | None:
-        left = min(deadline - pace.now(), self._patience - pace.worked)
+        wait = _LOOK
+        if self._looks:  # the first look comes soon enough, and most calls are over before it
+            wait = max(0.001, min(deadline - pace.now(), self._patience - pace.worked, _LOOK))
         try:
-            return self._channel.wait(min(max(left, 0.001), _LOOK))
+            return self._channel.wait(wait)
         except Ended as ended:
             raise Over("exit", ended.code) from None
         except Noise:
@@ -144,17 +152,3 @@ class Conversation:
         with self._sandbox.lock:
             pace.jump_to(deadline)
         raise Over("timeout")
-
-
-@contextmanager
-def _unlocked(lock: threading.Condition) -> Iterator[None]:
-    """Let others have the account's lock, however often the calling thread holds it."""
-    condition: Any = lock  # what `Condition.wait` itself uses, kept by every version of Python
-    if not condition._is_owned():
-        yield
-        return
-    held = condition._release_save()
-    try:
-        yield
-    finally:
-        condition._acquire_restore(held)

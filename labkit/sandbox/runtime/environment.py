@@ -134,16 +134,15 @@ class Environment:
         return self._result(large.payload(), large, done.head["seconds"], "size")
 
     def _question(self, call: Invocation, pace: Pace, deadline: float) -> bytes:
-        head = {
-            "request_id": call.request_id,
-            "arn": call.invoked_arn or self.spec.own_arn,
-            "deadline": deadline,
+        more = {
+            "arn": call.invoked_arn,
             "client_context": call.client_context,
             "identity": call.identity,
             "trace_id": call.trace_id,
             "tenant_id": call.tenant_id,
-            "offset": pace.offset,
         }
+        head = {name: value for name, value in more.items() if value}
+        head |= {"request_id": call.request_id, "deadline": deadline, "offset": pace.offset}
         return pack(Kind.INVOKE, head, call.payload)
 
     def _failed_init(self, call: Invocation, failure: FunctionError, reason: Reason) -> Result:

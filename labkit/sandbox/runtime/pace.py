@@ -19,9 +19,9 @@ class Pace:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.offset = clock.time() - real_time()
+        self.began = clock.time()
+        self.offset = self.began - real_time()
         """What the function's process adds to the machine's time."""
-        self.began = self.now()
         self._real = time.monotonic()
         self._not_counted = 0.0
 

@@ -167,6 +167,7 @@ class Pool:
         tmp = str(folder / "tmp")
         return {
             "handler": spec.handler,
+            "arn": spec.own_arn,
             "memory_mb": spec.memory_mb,
             "disk": spec.ephemeral_mb << 20,
             "environment": spec.variables(str(task), str(opt)),

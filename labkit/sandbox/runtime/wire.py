@@ -43,17 +43,22 @@ class Frame(NamedTuple):
     body: bytes
 
 
+_KINDS: Final = {int(kind): kind for kind in Kind}
+_encode: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
+_decode: Final = json.JSONDecoder().decode
+
+
 def pack(kind: Kind, head: dict[str, Any] | None = None, body: bytes = b"") -> bytes:
     """A frame as bytes."""
-    text = json.dumps(head, separators=(",", ":"), default=str).encode() if head else b""
+    text = _encode(head).encode() if head else b""
     return HEADER.pack(kind, len(text), len(body)) + text + body
 
 
 def unpack(kind: int, text: bytes, body: bytes) -> Frame:
     """A frame from its parts. Raises `Noise`."""
     try:
-        return Frame(Kind(kind), json.loads(text) if text else {}, body)
-    except ValueError as error:
+        return Frame(_KINDS[kind], _decode(text.decode()) if text else {}, body)
+    except (KeyError, ValueError) as error:
         raise Noise(str(error)) from None
 
 
@@ -61,24 +66,28 @@ class Frames:
     """Puts bytes that arrive in pieces together again."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._needed = HEADER.size
 
     def feed(self, data: bytes) -> None:
         """Add what has arrived."""
-        self._held += data
+        self._pieces.append(data)
+        self._size += len(data)
 
     def take(self) -> Frame | None:
         """The next whole frame, or None. Raises `Noise`."""
-        held = self._held
-        if len(held) < HEADER.size:
+        if self._size < self._needed:
             return None
+        held = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         kind, head, body = HEADER.unpack_from(held)
-        if kind > max(Kind) or head + body > LONGEST:
+        if kind not in _KINDS or head + body > LONGEST:
             raise Noise("this is no frame")
         middle = HEADER.size + head
         end = middle + body
-        if len(held) < end:
+        if self._size < end:
+            self._pieces, self._needed = [held], end
             return None
-        frame = unpack(kind, bytes(held[HEADER.size : middle]), bytes(held[middle:end]))
-        del held[:end]
-        return frame
+        rest = held[end:]
+        self._pieces, self._size, self._needed = [rest] if rest else [], len(rest), HEADER.size
+        return unpack(kind, held[HEADER.size : middle], held[middle:end])

@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 SERVICES: Final[dict[str, tuple[str, ...]]] = {
+    "moto.awslambda": ("lambda_",),
+    "moto.iam": ("iam",),
     "moto.sqs": ("sqs",),
     "moto.sts": ("sts",),
 }

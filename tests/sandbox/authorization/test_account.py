@@ -10,18 +10,13 @@ from typing import Any
 import boto3
 import pytest
 
-from labkit.sandbox import Sandbox
+from labkit.sandbox import Sandbox, identity
 from labkit.sandbox.authorization import Policy, account
+from tests.sandbox.authorization.cast import document
 
 HERE = "123456789012"
 QUEUE = f"arn:aws:sqs:eu-west-1:{HERE}:orders"
 SEND = "sqs:SendMessage"
-
-
-def document(effect: str = "Allow", what: Any = "sqs:*", **more: Any) -> str:
-    return json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": what, "Resource": "*", **more}]}
-    )
 
 
 def trusting(principal: Any, what: Any = "sts:AssumeRole", **more: Any) -> str:
@@ -67,9 +62,9 @@ def found(key: str) -> account.Caller:
 
 
 def test_the_learner_may_do_everything(running: Sandbox) -> None:
-    key = boto3.Session().get_credentials().access_key
-    learner = found(key)
-    said = boto3.client("sts").get_caller_identity()
+    keys = identity.credentials(identity.LEARNER)
+    learner = found(keys["aws_access_key_id"])
+    said = boto3.client("sts", **keys).get_caller_identity()
     assert (learner.principal.arn, learner.principal.unique_id) == (said["Arn"], said["UserId"])
     decision = learner.may(SEND, QUEUE)
     assert decision.allowed

@@ -39,17 +39,41 @@ MANAGED = f"arn:aws:iam::{HERE}:policy/NoQueues"
     ("policies", "ending"),
     [
         ({}, f"because no identity-based policy allows the {SEND} action"),
-        ({"identity": [YES], "boundary": of("boundary", what="s3:*")}, f"because no permissions boundary allows the {SEND} action"),
-        ({"identity": [YES], "session": [of("session", what="s3:*")]}, f"because no session policy allows the {SEND} action"),
-        ({"identity": [YES], "scp": [of("scp", what="s3:*")]}, f"because no service control policy allows the {SEND} action"),
+        (
+            {"identity": [YES], "boundary": of("boundary", what="s3:*")},
+            f"because no permissions boundary allows the {SEND} action",
+        ),
+        (
+            {"identity": [YES], "session": [of("session", what="s3:*")]},
+            f"because no session policy allows the {SEND} action",
+        ),
+        (
+            {"identity": [YES], "scp": [of("scp", what="s3:*")]},
+            f"because no service control policy allows the {SEND} action",
+        ),
         ({"identity": [YES, of("identity", "Deny")]}, "with an explicit deny in an identity-based policy"),
-        ({"identity": [YES, of("identity", "Deny", arn=MANAGED)]}, f"with an explicit deny in an identity-based policy: {MANAGED}"),
-        ({"identity": [YES], "boundary": of("boundary", "Deny")}, "with an explicit deny in a permissions boundary"),
-        ({"identity": [YES], "session": [of("session", "Deny")]}, "with an explicit deny in a session policy"),
-        ({"identity": [YES], "scp": [of("scp", "Deny")]}, "with an explicit deny in a service control policy"),
-        ({"identity": [YES], "resource": [of("resource", "Deny", Principal="*")]}, "with an explicit deny in a resource-based policy"),
+        (
+            {"identity": [YES, of("identity", "Deny", arn=MANAGED)]},
+            f"with an explicit deny in an identity-based policy: {MANAGED}",
+        ),
+        (
+            {"identity": [YES], "boundary": of("boundary", "Deny")},
+            "with an explicit deny in a permissions boundary",
+        ),
+        (
+            {"identity": [YES], "session": [of("session", "Deny")]},
+            "with an explicit deny in a session policy",
+        ),
+        (
+            {"identity": [YES], "scp": [of("scp", "Deny")]},
+            "with an explicit deny in a service control policy",
+        ),
+        (
+            {"identity": [YES], "resource": [of("resource", "Deny", Principal="*")]},
+            "with an explicit deny in a resource-based policy",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_documented_messages(policies: dict[str, Any], ending: str) -> None:
     assert ask(**policies).aws_message == START + ending
 
@@ -81,10 +105,16 @@ def test_what_is_allowed_has_no_message() -> None:
 @pytest.mark.parametrize(
     ("trust", "ending"),
     [
-        (of("trust", what="sts:AssumeRole", Principal={"AWS": THERE}), "because no role trust policy allows the sts:AssumeRole action"),
-        (of("trust", "Deny", what="sts:AssumeRole", Principal={"AWS": HERE}), "with an explicit deny in the role trust policy"),
+        (
+            of("trust", what="sts:AssumeRole", Principal={"AWS": THERE}),
+            "because no role trust policy allows the sts:AssumeRole action",
+        ),
+        (
+            of("trust", "Deny", what="sts:AssumeRole", Principal={"AWS": HERE}),
+            "with an explicit deny in the role trust policy",
+        ),
     ],
-)  # fmt: skip
+)
 def test_roles(trust: Policy, ending: str) -> None:
     decision = ask(action="sts:AssumeRole", about=ROLE, identity=[YES], resource=[trust])
     assert decision.aws_message == (
@@ -121,7 +151,9 @@ def test_the_arn_of_a_denying_policy_stays_in_its_account() -> None:
             "Statement 1 of policy Files of user alice nearly fits: its Action is s3:*.",
         ),
         (
-            lambda: ask(identity=[YES], boundary=of("boundary", what="s3:*", name="the permissions boundary")),
+            lambda: ask(
+                identity=[YES], boundary=of("boundary", what="s3:*", name="the permissions boundary")
+            ),
             f"The permissions boundary of user alice does not allow {SEND}. "
             "Statement 1 of the permissions boundary nearly fits: its Action is s3:*.",
         ),
@@ -130,7 +162,10 @@ def test_the_arn_of_a_denying_policy_stays_in_its_account() -> None:
             "Federated user bob has no session policy, so its own policies give it nothing.",
         ),
         (
-            lambda: ask(identity=[YES], scp=[of("scp", "Allow", "s3:*", NotResource="*") if False else of("scp", what="s3:*")]),
+            lambda: ask(
+                identity=[YES],
+                scp=[of("scp", what="s3:*")],
+            ),
             f"The service control policies of the organization do not allow user alice to do {SEND}. "
             "Statement 1 of the service control policy nearly fits: its Action is s3:*.",
         ),
@@ -139,7 +174,9 @@ def test_the_arn_of_a_denying_policy_stays_in_its_account() -> None:
             f"The queue has no policy, so sns.amazonaws.com may not do {SEND}.",
         ),
         (
-            lambda: ask("s3.amazonaws.com", "lambda:InvokeFunction", f"arn:aws:lambda:eu-west-1:{HERE}:function:f"),
+            lambda: ask(
+                "s3.amazonaws.com", "lambda:InvokeFunction", f"arn:aws:lambda:eu-west-1:{HERE}:function:f"
+            ),
             "The function has no policy, so s3.amazonaws.com may not do lambda:InvokeFunction.",
         ),
         (
@@ -153,20 +190,32 @@ def test_the_arn_of_a_denying_policy_stays_in_its_account() -> None:
             "and the key's policy leaves the decision to that.",
         ),
         (
-            lambda: ask(action="kms:Decrypt", about=KEY, resource=[of("key", "Deny", Principal={"AWS": THERE})]),
+            lambda: ask(
+                action="kms:Decrypt", about=KEY, resource=[of("key", "Deny", Principal={"AWS": THERE})]
+            ),
             "The key's policy neither allows user alice to do kms:Decrypt nor leaves that to IAM policies.",
         ),
         (
-            lambda: ask(action="sts:AssumeRole", about=ROLE, resource=[of("trust", "Deny", "sts:TagSession", Principal="*")]),
+            lambda: ask(
+                action="sts:AssumeRole",
+                about=ROLE,
+                resource=[of("trust", "Deny", "sts:TagSession", Principal="*")],
+            ),
             "No statement of the role's trust policy allows user alice to do sts:AssumeRole.",
         ),
         (
-            lambda: ask(action="sts:AssumeRole", about=ROLE, resource=[of("trust", what="sts:AssumeRole", Principal={"AWS": HERE})]),
+            lambda: ask(
+                action="sts:AssumeRole",
+                about=ROLE,
+                resource=[of("trust", what="sts:AssumeRole", Principal={"AWS": HERE})],
+            ),
             f"User alice may not do sts:AssumeRole on {ROLE}: user alice has no policy, "
             "and the role's trust policy leaves the decision to that.",
         ),
         (
-            lambda: ask(resource=[of("resource", "Deny", Principal="*", Sid="NoOne", name="the queue's policy")]),
+            lambda: ask(
+                resource=[of("resource", "Deny", Principal="*", Sid="NoOne", name="the queue's policy")]
+            ),
             f"Statement NoOne of the queue's policy forbids user alice to do {SEND}. A Deny wins over every Allow.",
         ),
         (
@@ -178,11 +227,15 @@ def test_the_arn_of_a_denying_policy_stays_in_its_account() -> None:
             f"The root user of account {HERE} may do everything in this account, so also {SEND}.",
         ),
         (
-            lambda: ask(f"arn:aws:sts::{HERE}:assumed-role/worker/one", identity=[YES], session=[of("session", "Deny", "s3:*")]),
+            lambda: ask(
+                f"arn:aws:sts::{HERE}:assumed-role/worker/one",
+                identity=[YES],
+                session=[of("session", "Deny", "s3:*")],
+            ),
             f"The session policy of role worker (session one) does not allow {SEND}.",
         ),
     ],
-)  # fmt: skip
+)
 def test_sentences(decision: Any, sentence: str) -> None:
     assert decision().sentence == sentence
 
@@ -209,9 +262,13 @@ def test_sentences(decision: Any, sentence: str) -> None:
 )
 def test_the_statement_that_nearly_fits_is_named(condition: Any, context: Any, why: str) -> None:
     policy = of(
-        "resource", what=SEND, name="the queue's policy", Sid="AllowTopic",
-        Principal={"Service": "sns.amazonaws.com"}, Condition=condition,
-    )  # fmt: skip
+        "resource",
+        what=SEND,
+        name="the queue's policy",
+        Sid="AllowTopic",
+        Principal={"Service": "sns.amazonaws.com"},
+        Condition=condition,
+    )
     decision = ask("sns.amazonaws.com", resource=[policy], context=context)
     assert decision.hint == f"Statement AllowTopic of the queue's policy nearly fits: {why}."
     assert decision.sentence.endswith(decision.hint)
@@ -228,11 +285,17 @@ def test_a_condition_is_told_before_a_wrong_action() -> None:
             "Version": "2012-10-17",
             "Statement": [
                 {"Sid": "Read", "Effect": "Allow", "Principal": "*", "Action": "sqs:ReceiveMessage"},
-                {"Sid": "Send", "Effect": "Allow", "Principal": "*", "Action": SEND, "Condition": {"Null": {"aws:x": "false"}}},
+                {
+                    "Sid": "Send",
+                    "Effect": "Allow",
+                    "Principal": "*",
+                    "Action": SEND,
+                    "Condition": {"Null": {"aws:x": "false"}},
+                },
             ],
         },
         "resource",
-    )  # fmt: skip
+    )
     assert "Statement Send" in ask("sns.amazonaws.com", resource=[policy]).hint
 
 

@@ -115,9 +115,13 @@ def test_resources_keep_case_and_know_parts(wanted: str, resource: str, fits: bo
         ("*", "no ARN at all", False),
         ("arn:aws:sns:*:*:*", "no ARN at all", False),
         # the documented difference between StringLike and ArnLike
-        ("arn:aws:some:*:111122223333:finance/*", "arn:aws:some:us-east-2:999999999999:store/abc:111122223333:finance/d", False),
+        (
+            "arn:aws:some:*:111122223333:finance/*",
+            "arn:aws:some:us-east-2:999999999999:store/abc:111122223333:finance/d",
+            False,
+        ),
     ],
-)  # fmt: skip
+)
 def test_arn_operators_compare_part_by_part(wanted: str, arn: str, fits: bool) -> None:
     assert arn_matches(pattern(wanted), arn) is fits
 

@@ -74,15 +74,25 @@ def test_no_caller(text: str) -> None:
         ("AWS", SESSION.replace("one", "two"), session(), None),
         ("AWS", "AROAEXAMPLE123456789", session(), "role"),
         ("AWS", "AROAEXAMPLE000000000", session(), None),
-        ("AWS", "AIDAEXAMPLE123456789", Principal("user", ALICE, ACCOUNT, "alice", unique_id="AIDAEXAMPLE123456789"), "direct"),
+        (
+            "AWS",
+            "AIDAEXAMPLE123456789",
+            Principal("user", ALICE, ACCOUNT, "alice", unique_id="AIDAEXAMPLE123456789"),
+            "direct",
+        ),
         ("Service", "sns.amazonaws.com", Principal.of("sns.amazonaws.com"), "direct"),
         ("Service", "sqs.amazonaws.com", Principal.of("sns.amazonaws.com"), None),
         ("Service", "sns.amazonaws.com", Principal.of(ALICE), None),
-        ("Federated", "accounts.google.com", Principal("identity provider", "accounts.google.com", name="accounts.google.com"), "direct"),
+        (
+            "Federated",
+            "accounts.google.com",
+            Principal("identity provider", "accounts.google.com", name="accounts.google.com"),
+            "direct",
+        ),
         ("Federated", "accounts.google.com", Principal.of(ALICE), None),
         ("CanonicalUser", "79a59df900b949e5", Principal.of(ALICE), None),
     ],
-)  # fmt: skip
+)
 def test_how_an_element_names_a_caller(sort: str, value: str, caller: Principal, how: How | None) -> None:
     assert PrincipalElement(((sort, value),)).how(caller) == how
 

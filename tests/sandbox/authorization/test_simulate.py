@@ -1,4 +1,4 @@
-"""The policy simulator through boto3, with the hooks of services/iam.py in place."""
+"""SimulatePrincipalPolicy through boto3, with the hooks of services/iam.py in place."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from botocore.exceptions import ClientError
 
 from labkit.sandbox import Sandbox
 from labkit.sandbox.services import SERVICES
+from tests.sandbox.authorization.cast import document
 
 HERE, THERE = "123456789012", "999999999999"
 QUEUE = f"arn:aws:sqs:eu-west-1:{HERE}:orders"
 OTHER = f"arn:aws:sqs:eu-west-1:{HERE}:other"
 ALICE = f"arn:aws:iam::{HERE}:user/alice"
 SEND, READ = "sqs:SendMessage", "sqs:ReceiveMessage"
-
-
-def document(effect: str = "Allow", what: Any = "sqs:*", **more: Any) -> str:
-    return json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": what, "Resource": "*", **more}]}
-    )
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +116,29 @@ def test_groups_managed_policies_and_policies_in_the_call_count(iam: Any) -> Non
         ({"PolicyType": "inline"}, ["implicitDeny", "allowed"]),
         ({"PolicyType": "user-managed"}, ["allowed", "implicitDeny"]),
         ({"PolicyArn": f"arn:aws:iam::{HERE}:policy/To*"}, ["allowed", "implicitDeny"]),
-        ({"InlinePolicyIdentifier": {"PolicyName": "Queues", "AttachmentType": "user", "AttachmentName": "al*"}}, ["implicitDeny", "allowed"]),
-        ({"InlinePolicyIdentifier": {"PolicyName": "Queues", "AttachmentType": "role", "AttachmentName": "*"}}, ["allowed", "allowed"]),
+        (
+            {
+                "InlinePolicyIdentifier": {
+                    "PolicyName": "Queues",
+                    "AttachmentType": "user",
+                    "AttachmentName": "al*",
+                }
+            },
+            ["implicitDeny", "allowed"],
+        ),
+        (
+            {
+                "InlinePolicyIdentifier": {
+                    "PolicyName": "Queues",
+                    "AttachmentType": "role",
+                    "AttachmentName": "*",
+                }
+            },
+            ["allowed", "allowed"],
+        ),
         ({"PolicyType": "scp"}, ["allowed", "allowed"]),
     ],
-)  # fmt: skip
+)
 def test_policies_can_be_left_out(iam: Any, exclusion: Any, wanted: list[str]) -> None:
     arn = iam.create_policy(PolicyName="Topics", PolicyDocument=document(what="sns:*"))["Policy"]["Arn"]
     iam.attach_user_policy(UserName="alice", PolicyArn=arn)
@@ -225,9 +238,21 @@ def test_callers_other_than_the_source(iam: Any) -> None:
 @pytest.mark.parametrize(
     ("params", "code", "message"),
     [
-        ({"PolicySourceArn": f"arn:aws:iam::{HERE}:user/nobody"}, "NoSuchEntity", "The user with name nobody cannot be found."),
-        ({"PolicySourceArn": f"arn:aws:iam::{HERE}:role/nobody"}, "NoSuchEntity", "The role with name nobody cannot be found."),
-        ({"PolicySourceArn": f"arn:aws:iam::{HERE}:root"}, "InvalidInput", "does not clearly define entity type and name"),
+        (
+            {"PolicySourceArn": f"arn:aws:iam::{HERE}:user/nobody"},
+            "NoSuchEntity",
+            "The user with name nobody cannot be found.",
+        ),
+        (
+            {"PolicySourceArn": f"arn:aws:iam::{HERE}:role/nobody"},
+            "NoSuchEntity",
+            "The role with name nobody cannot be found.",
+        ),
+        (
+            {"PolicySourceArn": f"arn:aws:iam::{HERE}:root"},
+            "InvalidInput",
+            "does not clearly define entity type and name",
+        ),
         ({"PolicySourceArn": "arn:aws:sqs:eu-west-1:1:x"}, "InvalidInput", "Invalid Entity Arn"),
         ({"CallerArn": f"arn:aws:sts::{HERE}:assumed-role/x/y"}, "InvalidInput", "CallerArn"),
         ({"CallerArn": "bob"}, "InvalidInput", "CallerArn"),
@@ -238,7 +263,7 @@ def test_callers_other_than_the_source(iam: Any) -> None:
         ({"PermissionsBoundaryPolicyInputList": [document(), document()]}, "InvalidInput", "one policy only"),
         ({"Marker": "next"}, "InvalidInput", "Marker"),
     ],
-)  # fmt: skip
+)
 def test_refusals(iam: Any, params: Any, code: str, message: str) -> None:
     asked = {"PolicySourceArn": ALICE, "ActionNames": [SEND], **params}
     found = refused(iam.simulate_principal_policy, **asked)
@@ -248,8 +273,9 @@ def test_refusals(iam: Any, params: Any, code: str, message: str) -> None:
 
 def test_results_come_in_pages(iam: Any) -> None:
     actions = [f"sqs:Action{number}" for number in range(5)]
-    pages = iam.get_paginator("simulate_principal_policy").paginate(
-        PolicySourceArn=ALICE, ActionNames=actions, PaginationConfig={"PageSize": 2}
+    paginator = iam.get_paginator("simulate_principal_policy")
+    pages = list(
+        paginator.paginate(PolicySourceArn=ALICE, ActionNames=actions, PaginationConfig={"PageSize": 2})
     )
     sizes = [len(page["EvaluationResults"]) for page in pages]
     assert sizes == [2, 2, 1]
@@ -262,114 +288,3 @@ def test_it_leaves_no_trace_in_the_account(iam: Any) -> None:
     before = current().digest()
     iam.simulate_principal_policy(PolicySourceArn=ALICE, ActionNames=[SEND])
     assert current().digest() == before
-
-
-# -- policies in the call --------------------------------------------------------------------------------------
-
-
-def custom(iam: Any, *policies: str, action: str = SEND, **more: Any) -> dict[str, Any]:
-    return only(iam.simulate_custom_policy(PolicyInputList=list(policies), ActionNames=[action], **more))
-
-
-def entry(name: str, *values: str, sort: str = "string") -> dict[str, Any]:
-    return {"ContextKeyName": name, "ContextKeyValues": list(values), "ContextKeyType": sort}
-
-
-def test_the_context_key_example(iam: Any) -> None:
-    mfa = document(what="s3:ListBucket", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})
-    asked = {"action": "s3:ListBucket", "ResourceArns": ["arn:aws:s3:::teambucket"]}
-    without = custom(iam, mfa, **asked)
-    assert without["EvalDecision"] == "implicitDeny"
-    assert without["MissingContextValues"] == ["aws:MultiFactorAuthPresent"]
-    given = custom(
-        iam, mfa, **asked, ContextEntries=[entry("aws:MultiFactorAuthPresent", "true", sort="boolean")]
-    )
-    assert given["EvalDecision"] == "allowed"
-    assert given["MissingContextValues"] == []
-    assert given["MatchedStatements"][0]["SourcePolicyId"] == "PolicyInputList.1"
-
-
-def test_what_a_real_request_brings_along_a_simulation_must_be_told(iam: Any) -> None:
-    tls = document(Condition={"Bool": {"aws:SecureTransport": "true"}})
-    assert custom(iam, tls)["MissingContextValues"] == ["aws:SecureTransport"]
-
-
-def test_lists_numbers_and_variables(iam: Any) -> None:
-    tags = document(
-        Condition={
-            "ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]},
-            "NumericLessThan": {"sqs:n": "5"},
-        }
-    )
-    entries = [entry("aws:TagKeys", "a", "b", sort="stringList"), entry("sqs:n", "4", sort="numeric")]
-    assert custom(iam, tags, ContextEntries=entries)["EvalDecision"] == "allowed"
-    entries[0]["ContextKeyValues"].append("c")
-    assert custom(iam, tags, ContextEntries=entries)["EvalDecision"] == "implicitDeny"
-    mine = document(Resource="arn:aws:sqs:*:*:${aws:PrincipalTag/team}-*")
-    result = custom(iam, mine, ResourceArns=[f"arn:aws:sqs:eu-west-1:{HERE}:blue-orders"])
-    assert result["ResourceSpecificResults"][0]["MissingContextValues"] == ["aws:PrincipalTag/team"]
-    blue = [entry("aws:PrincipalTag/team", "blue")]
-    result = custom(
-        iam, mine, ResourceArns=[f"arn:aws:sqs:eu-west-1:{HERE}:blue-orders"], ContextEntries=blue
-    )
-    assert result["EvalDecision"] == "allowed"
-
-
-def test_a_resource_policy_needs_a_caller(iam: Any) -> None:
-    policy = document(Principal={"AWS": ALICE})
-    code, message = refused(
-        iam.simulate_custom_policy,
-        PolicyInputList=[document(what="s3:*")],
-        ActionNames=[SEND],
-        ResourcePolicy=policy,
-    )
-    assert (code, "CallerArn" in message) == ("InvalidInput", True)
-    result = custom(iam, document(what="s3:*"), ResourcePolicy=policy, CallerArn=ALICE, ResourceArns=[QUEUE])
-    assert result["EvalDecision"] == "allowed"
-
-
-def test_levels_of_an_organization(iam: Any) -> None:
-    def asked(*levels: str) -> tuple[str, bool, bool]:
-        ordered = [{"ServiceControlPolicyInputList": [document(what=level)]} for level in levels]
-        result = custom(iam, document(), OrderedOrganizationPolicyInputList=ordered, ResourceArns=[QUEUE])
-        detail = result["OrganizationsDecisionDetail"]["AllowedByOrganizations"]
-        return result["EvalDecision"], detail, "EvalDecisionDetails" in result
-
-    assert asked("*", "sqs:*") == ("allowed", True, True)
-    assert asked("*", "s3:*") == ("implicitDeny", False, False)
-
-
-def test_statements_of_several_policies_are_listed_once(iam: Any) -> None:
-    result = custom(
-        iam, document(), document(what="sqs:Send*"), document(what="s3:*"), ResourceArns=[QUEUE, OTHER]
-    )
-    assert [one["SourcePolicyId"] for one in result["MatchedStatements"]] == [
-        "PolicyInputList.1",
-        "PolicyInputList.2",
-    ]
-
-
-# -- context keys ------------------------------------------------------------------------------------------------
-
-
-def test_the_keys_that_policies_use(iam: Any) -> None:
-    policy = document(
-        Resource="arn:aws:s3:::home/${aws:username}",
-        Condition={
-            "StringLike": {"s3:prefix": "${aws:PrincipalTag/x}"},
-            "Bool": {"AWS:securetransport": "true"},
-        },
-    )
-    keys = ["s3:prefix", "aws:PrincipalTag/x", "AWS:securetransport", "aws:username"]
-    assert iam.get_context_keys_for_custom_policy(PolicyInputList=[policy])["ContextKeyNames"] == keys
-    iam.put_user_policy(UserName="alice", PolicyName="Home", PolicyDocument=policy)
-    more = document(Condition={"StringEquals": {"aws:username": "x", "aws:y": "1"}})
-    answer = iam.get_context_keys_for_principal_policy(PolicySourceArn=ALICE, PolicyInputList=[more])
-    assert answer["ContextKeyNames"] == [*keys, "aws:y"]
-
-
-def test_the_card_has_its_three_paragraphs() -> None:
-    from labkit.sandbox.services import iam as card
-
-    heads = [part.partition(":")[0] for part in (card.__doc__ or "").split("\n\n")[1:]]
-    assert heads == ["Simulated here", "Differs on AWS", "Not simulated"]

@@ -179,18 +179,18 @@ def anything(chance: random.Random, depth: int = 4) -> Any:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_no_text_makes_parsing_raise_anything_else(dialect: str) -> None:
     chance = random.Random(dialect)
-    taken = 0
+    taken, messages = 0, set()
     for _ in range(1500):
         text = broken(chance, chance.choice(SEEDS))
         try:
             pattern = Pattern.parse(text, dialect)
         except InvalidPattern as refused:
-            assert str(refused)
-            assert refused.dialect == dialect
+            messages.add(str(refused))
         else:
             taken += 1
             pattern.matches({"a": ["x"], "body": "x"})
     assert taken
+    assert "" not in messages
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -243,7 +243,7 @@ def test_a_very_deep_event_is_no_trouble() -> None:
 
 
 def test_many_array_elements_are_no_trouble() -> None:
-    """Without an arrangement of the places this would try 2,000 times 2,000 times 2,000 choices."""
-    event = {"rows": [{name: 1 for name in "abc"[: 1 + row % 2]} for row in range(2_000)]}
+    """Any two of the three fields meet in an element, never all three; trying all would take 10**11 steps."""
+    event = {"rows": [dict.fromkeys(("ab", "bc", "ac")[row % 3], 1) for row in range(6_000)]}
     assert not Pattern.parse({"rows": {"a": [1], "b": [1], "c": [1]}}).matches(event)
     assert Pattern.parse({"rows": {"a": [1], "b": [1]}}).matches(event)

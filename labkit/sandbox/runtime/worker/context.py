@@ -53,20 +53,37 @@ class CognitoIdentity:
 class LambdaContext:
     """What a handler may know about its call. Times are on the account's clock."""
 
+    function_name: str | None
+    function_version: str | None
+    memory_limit_in_mb: str | None
+    """A text, as on AWS."""
+    log_group_name: str | None
+    log_stream_name: str | None
+    invoked_function_arn: str
+
     def __init__(self, call: dict[str, Any]) -> None:
         self.aws_request_id: str = call["request_id"]
-        self.invoked_function_arn: str = call["arn"]
         self.tenant_id: str | None = call.get("tenant_id")
-        self.function_name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
-        # A text on AWS too: it is read from the environment there.
-        self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        if "arn" in call:
+            self.invoked_function_arn = call["arn"]
         client, identity = call.get("client_context"), call.get("identity")
         self.client_context = ClientContext(client) if isinstance(client, dict) else None
         self.identity = CognitoIdentity(identity if isinstance(identity, dict) else {})
         self._epoch_deadline_time_in_ms = int(call["deadline"] * 1000)
+
+    @classmethod
+    def of(cls, arn: str) -> None:
+        """Take what is the same for all calls of a function from its environment."""
+        names = {
+            "function_name": "FUNCTION_NAME",
+            "function_version": "FUNCTION_VERSION",
+            "memory_limit_in_mb": "FUNCTION_MEMORY_SIZE",
+            "log_group_name": "LOG_GROUP_NAME",
+            "log_stream_name": "LOG_STREAM_NAME",
+        }
+        for name, variable in names.items():
+            setattr(cls, name, os.environ.get(f"AWS_LAMBDA_{variable}"))
+        cls.invoked_function_arn = arn
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the time-out; never below 0."""
@@ -77,8 +94,11 @@ class LambdaContext:
         sys.stdout.write(str(message))
 
     def __repr__(self) -> str:
-        shown = ",".join(f"{name}={value}" for name, value in vars(self).items() if not name.startswith("_"))
-        return f"LambdaContext([{shown}])"
+        names = (
+            "aws_request_id", "log_group_name", "log_stream_name", "function_name", "memory_limit_in_mb",
+            "function_version", "invoked_function_arn", "client_context", "identity", "tenant_id",
+        )  # fmt: skip
+        return f"LambdaContext([{','.join(f'{name}={getattr(self, name)}' for name in names)}])"
 
 
 class RequestId(logging.Filter):

@@ -46,6 +46,8 @@ class Fence:
         self._opened = 0
         self._forks = mmap.mmap(-1, 8)  # shared with processes that are forked
         self._paired = False
+        self.started = False
+        """Whether the function ever started a process."""
         self._checks = self._table()
 
     def install(self) -> None:
@@ -149,6 +151,7 @@ class Fence:
     # -- processes -------------------------------------------------------------------------------
 
     def _process(self, *_: Any) -> None:
+        self.started = True
         (count,) = struct.unpack("q", self._forks[:8])
         if count >= MOST_PROCESSES:
             count = group_size(os.getpgrp()) if hasattr(os, "getpgrp") else count

@@ -59,7 +59,7 @@ def find(handler: str) -> Callable[[Any, Any], Any]:
 def read_event(payload: bytes) -> Any:
     """The event as Python values. Raises `Fault`."""
     try:
-        return json.loads(payload)
+        return json.loads(payload) if payload != b"{}" else {}
     except ValueError as error:
         raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from None
 
@@ -69,7 +69,7 @@ def write_reply(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     try:
-        return json.dumps(value, ensure_ascii=False, default=_plain).encode()
+        return _encode(value).encode()
     except MemoryError:
         raise
     except Exception as error:
@@ -96,6 +96,9 @@ def _plain(value: Any) -> Any:
             return math.nan
         return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 def _text(error: BaseException) -> str:

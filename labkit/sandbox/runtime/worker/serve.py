@@ -41,6 +41,7 @@ class Worker:
         self._base = 0
         self._handler: Callable[[Any, Any], Any] | None = None
         self._fence: Fence | None = None
+        self._traced = False
 
     def run(self) -> None:
         """Set up, find the handler, and answer calls until the account hangs up."""
@@ -62,6 +63,7 @@ class Worker:
         account.connect(self._line.exchange)
         os.environ.clear()
         os.environ.update(setup["environment"])
+        LambdaContext.of(setup["arn"])
         for name, value in setup["for_children"].items():
             os.putenv(name, value)  # not in `os.environ`: a function sees what it would see on AWS
         if hasattr(time, "tzset"):
@@ -122,23 +124,28 @@ class Worker:
     def _call(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
         call = frame.head
         logs.request.current = call["request_id"]
-        if call["trace_id"]:
-            os.environ["_X_AMZN_TRACE_ID"] = call["trace_id"]
-        else:
-            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        self._trace(call.get("trace_id"))
         assert self._fence is not None
         assert self._handler is not None
         self._fence.new_call()
-        began = time.time()
+        began = clock.stopwatch()
         try:
-            reply = handler.write_reply(self._handler(handler.read_event(frame.body), LambdaContext(call)))
+            context = LambdaContext(call)
+            reply = handler.write_reply(self._handler(handler.read_event(frame.body), context))
         except MemoryError:
             raise
         except Exception as error:
             head, reply = self._failed(error, call["request_id"])
         else:
             head = {}
-        return head | {"seconds": time.time() - began}, reply
+        return head | {"seconds": clock.stopwatch() - began}, reply
+
+    def _trace(self, trace: str | None) -> None:
+        if trace:
+            os.environ["_X_AMZN_TRACE_ID"] = trace
+        elif self._traced:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        self._traced = bool(trace)
 
     def _guarded(self, action: Callable[[], tuple[dict[str, Any], bytes]]) -> tuple[dict[str, Any], bytes]:
         """Run a function's code. What would end a Python program ends the environment."""
@@ -181,7 +188,7 @@ class Worker:
         """Whether anything of the function still runs: a thread, or a process it started."""
         import _thread
 
-        return _thread._count() > 0 or _has_children()
+        return _thread._count() > 0 or (self._fence is not None and self._fence.started and _has_children())
 
 
 def _peak() -> int:
