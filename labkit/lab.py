@@ -16,7 +16,10 @@ from labkit.notebook.expected import expected
 from labkit.notebook.views import Views
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from labkit.course.catalogue import BuiltExercise, BuiltLab
+    from labkit.drawing.diagram import Diagram
     from labkit.judging.report import Report
     from labkit.notebook.cards import Fidelity, Note, Prediction
     from labkit.notebook.coursemap import CourseMap
@@ -316,6 +319,9 @@ class Lab(Views):
                 f"The account of lab {self._built.number} is closed. "
                 f'Open it again with lab = labkit.open("{self._built.number}").'
             )
+
+    def _wanted_figure(self) -> Callable[[], Diagram] | None:
+        return catalogue.load_checks(self._built).figure
 
     def _after_cell(self, result: Any) -> None:
         """After a cell that failed: one sentence when the order of cells was the reason."""

@@ -126,11 +126,12 @@ def question(
 
 @dataclass(frozen=True)
 class Checks:
-    """What one checks.py holds."""
+    """What one checks.py holds. `figure` makes the diagram of the account as it should be, where there is one."""
 
     path: Path
     exercises: dict[str, Exercise]
     questions: dict[str, Question]
+    figure: Callable[[], Any] | None = None
 
     def exercise(self, name: str) -> Exercise:
         """The exercise of this name. Raises `NotFound` with the nearest names."""
@@ -156,7 +157,7 @@ def load_checks(path: Path) -> Checks:
         elif isinstance(thing, Question):
             thing.name = name
             questions[name] = thing
-    return Checks(path, exercises, questions)
+    return Checks(path, exercises, questions, getattr(module, "figure", None))
 
 
 def _import(path: Path) -> ModuleType:

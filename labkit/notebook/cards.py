@@ -222,9 +222,13 @@ class Fidelity(Card):
             for what, points in parts:
                 items = "".join(f"<li>{prose(point)}</li>" for point in points)
                 if what == "Sources":
-                    out.append(f'<details><summary>{esc(what)}</summary><ul style="{_LIST}">{items}</ul></details>')
+                    out.append(
+                        f'<details><summary>{esc(what)}</summary><ul style="{_LIST}">{items}</ul></details>'
+                    )
                 else:
-                    out.append(f'<p class="lk-lead"><strong>{esc(what)}</strong></p><ul style="{_LIST}">{items}</ul>')
+                    out.append(
+                        f'<p class="lk-lead"><strong>{esc(what)}</strong></p><ul style="{_LIST}">{items}</ul>'
+                    )
         return page(head("FIDELITY", "How far this simulation goes") + "".join(out), label="Fidelity card")
 
     def text(self) -> str:

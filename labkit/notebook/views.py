@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from labkit.drawing.beside import Comparison
+    from labkit.drawing.diagram import Diagram
     from labkit.drawing.picture import Picture
     from labkit.notebook.console_live import ConsoleView
     from labkit.notebook.live import View
@@ -22,6 +25,25 @@ class Views(ABC):
     @abstractmethod
     def _require_open(self) -> None:
         """Raise `LabkitError` when the account is closed."""
+
+    @abstractmethod
+    def _wanted_figure(self) -> Callable[[], Diagram] | None:
+        """What makes the diagram of the finished lab, or None when the lab has none."""
+
+    def draw(
+        self,
+        expected: bool | Diagram = False,
+        services: Iterable[str] | None = None,
+        region: str | None = None,
+    ) -> Picture | Comparison:
+        """The account as a figure. `expected=True` puts what is wanted beside it, a `Diagram` your own plan."""
+        from labkit.drawing.account import draw_account, draw_beside
+
+        self._require_open()
+        if expected is False:
+            return draw_account(self._sandbox, services, region)
+        wanted = self._wanted_figure() if expected is True else expected
+        return draw_beside(self._sandbox, wanted, services, region)
 
     def timeline(
         self,

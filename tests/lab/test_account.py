@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+import labkit
 from labkit.course import catalogue
 from labkit.errors import LabkitError, NotFound, UsageError
 from labkit.lab import Lab
@@ -169,3 +170,16 @@ def test_the_fidelity_card_is_a_list_and_folds_its_sources_away(lab: Lab) -> Non
     assert "<li>Counters are approximate on AWS, exact here.</li>" in shown
     assert "docs.aws.amazon.com" not in shown
     assert "docs.aws.amazon.com" in folded
+
+
+def test_draw_shows_the_account_and_a_plan_beside_it(lab: Lab) -> None:
+    boto3.client("sqs").create_queue(QueueName="orders")
+    assert "orders (SQS queue)" in repr(lab.draw())
+    plan = labkit.Diagram("Plan")
+    plan.sqs("invoices")
+    assert "The SQS queue 'invoices' is missing." in repr(lab.draw(expected=plan))
+
+
+def test_a_lab_without_a_plan_says_so(lab: Lab) -> None:
+    with pytest.raises(UsageError, match="has no figure to compare with"):
+        lab.draw(expected=True)

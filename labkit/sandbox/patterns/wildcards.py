@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from labkit.sandbox.patterns.operators import AnythingBut, Operator, Wildcard
@@ -16,8 +17,9 @@ MOST_AT_ONCE: Final = 10
 """So many beginnings of wildcards one value may match at the same time.
 
 AWS describes the rule and not the number: eb-create-pattern-operators.html, "Wildcard matching". The
-measure is that of the engine's MachineComplexityEvaluator. The number fits what the service was seen
-to take (two of `*/datasync/*.tif`, which makes 8) and to refuse (`*:*:*:*:*:event-bus/*`, 11).
+measure is that of the engine's MachineComplexityEvaluator. The number is the one that fits what people
+saw the service take (three of `*:stack/NAME/*`, which makes 9) and refuse (four of these, which makes
+12, and `*:*:*:*:*:event-bus/*`, 11).
 """
 
 _MOST_STATES: Final = 4000
@@ -53,9 +55,12 @@ def wildcard(text: str) -> Wildcard:
     return Wildcard(text, tuple(parts) if starred else (parts[0],))
 
 
-def too_complex(fields: Iterable[tuple[Operator, ...]]) -> bool:
-    """Whether one of the fields has wildcards that the service would call too complex."""
-    return any(_too_many_at_once(list(_wildcards(field))) for field in fields)
+def too_complex(branches: Iterable[Mapping[str, tuple[Operator, ...]]]) -> bool:
+    """Whether a rule of these branches has wildcards that the service would call too complex."""
+    every = list(branches)
+    if not any(has_wildcard(field) for branch in every for field in branch.values()):
+        return False
+    return any(_too_many_at_once(list(_wildcards(field))) for field in _compared_at_once(every))
 
 
 def has_wildcard(field: Iterable[Operator]) -> bool:
@@ -63,26 +68,67 @@ def has_wildcard(field: Iterable[Operator]) -> bool:
     return next(_wildcards(field), None) is not None
 
 
-def _wildcards(field: Iterable[Operator]) -> Iterator[Wildcard]:
-    for one in field:
+@dataclass(slots=True)
+class _Machine:
+    """What the engine compares one field with, having passed the fields before it; and where each leads."""
+
+    operators: list[Operator] = field(default_factory=list)
+    after: dict[str, _Fields] = field(default_factory=dict)
+
+
+_Fields = dict[str, _Machine]
+
+
+def _compared_at_once(branches: list[Mapping[str, tuple[Operator, ...]]]) -> list[list[Operator]]:
+    """The operators on one field, joined over the branches that agree on the fields before it.
+
+    The engine takes the fields in the order of their names. An alternative that an earlier branch has
+    at the same point leads on to the same place.
+    """
+    start: _Fields = {}
+    machines: list[_Machine] = []
+    for branch in branches:
+        here = [start]
+        for name, operators in sorted(branch.items()):
+            there: dict[int, _Fields] = {}
+            for fields in here:
+                if name not in fields:
+                    machines.append(fields.setdefault(name, _Machine()))
+                machine, following = fields[name], None
+                machine.operators += operators
+                for one in operators:
+                    following = machine.after.setdefault(repr(one), {} if following is None else following)
+                    there[id(following)] = following
+            here = list(there.values())
+    return [machine.operators for machine in machines]
+
+
+_Wanted = tuple[str, Wildcard]
+"""The operator that a wildcard belongs to, and the wildcard. A list in `anything-but` is one operator."""
+
+
+def _wildcards(operators: Iterable[Operator]) -> Iterator[_Wanted]:
+    for one in operators:
         if isinstance(one, Wildcard):
-            yield one
+            yield one.text, one
         elif isinstance(one, AnythingBut):
-            yield from (inner for inner in one.inner if isinstance(inner, Wildcard))
+            inner = {each.text: each for each in one.inner if isinstance(each, Wildcard)}
+            yield from ((f"but {sorted(inner)}", each) for each in inner.values())
 
 
 _Place = tuple[int, int]
 """A wildcard of the field, and how many of its characters and stars are matched."""
 
 
-def _too_many_at_once(wildcards: list[Wildcard]) -> bool:
+def _too_many_at_once(wildcards: list[_Wanted]) -> bool:
     """Follow every value there could be, as a set of beginnings matched so far; stop at the first too large."""
-    tokens = [_tokens(one.parts) for one in wildcards]
+    tokens = [_tokens(one.parts) for _, one in wildcards]
+    labels = [_labels(owner, number, tokens[number]) for number, (owner, _) in enumerate(wildcards)]
     start = _closure(tokens, {(number, 0) for number in range(len(tokens))})
     seen, waiting = {start}, [start]
     while waiting:
         here = waiting.pop()
-        if len(here) > MOST_AT_ONCE or len(seen) > _MOST_STATES:
+        if len({labels[n][at] for n, at in here}) > MOST_AT_ONCE or len(seen) > _MOST_STATES:
             return True
         letters = {token for n, at in here if at < len(tokens[n]) and (token := tokens[n][at]) is not None}
         for letter in [*sorted(letters), ""]:  # "" is any letter that none of them names
@@ -99,6 +145,23 @@ def _tokens(parts: tuple[str, ...]) -> list[str | None]:
     for number, part in enumerate(parts):
         tokens += [None] * bool(number) + list(part)
     return [*tokens, '"']
+
+
+def _labels(owner: str, number: int, tokens: list[str | None]) -> list[tuple[object, ...]]:
+    """What each place counts as: the engine keeps equal beginnings of one operator only once.
+
+    It stops doing so at the first letter behind a star, as ByteMachine.canReuseNextByteState says.
+    """
+    star = tokens.index(None) if None in tokens else len(tokens)
+    shared = next((at for at in range(star, len(tokens)) if _has_two_cases(tokens[at])), len(tokens))
+    labels: list[tuple[object, ...]] = [(owner, *tokens[:at]) for at in range(shared + 1)]
+    labels += [(number, at) for at in range(shared + 1, len(tokens) + 1)]
+    labels[-1] = (owner, "end")
+    return labels
+
+
+def _has_two_cases(token: str | None) -> bool:
+    return token is not None and token.lower() != token.upper()
 
 
 def _step(tokens: list[list[str | None]], here: frozenset[_Place], letter: str) -> set[_Place]:

@@ -13,7 +13,20 @@ from labkit.judging import Expect, World, exercise, question
 from labkit.judging.watch import Enough, only, quick_sleep
 from labkit.sandbox import current
 
-NAMES: Final = ("Amara", "Bao", "Chloé", "Dilnoza", "Elif", "Farid", "Goran", "Hina", "Ines", "Jamal", "Kofi", "Lena")
+NAMES: Final = (
+    "Amara",
+    "Bao",
+    "Chloé",
+    "Dilnoza",
+    "Elif",
+    "Farid",
+    "Goran",
+    "Hina",
+    "Ines",
+    "Jamal",
+    "Kofi",
+    "Lena",
+)
 GOODS: Final = ("tea", "lamp", "boots", "quilt", "kettle", "globe", "basket", "candle", "radio", "map")
 DOCS: Final = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest"
 
@@ -47,6 +60,20 @@ idle_calls = question(
         "b": "That is one call every second.",
     },
 )
+
+
+# -- the plan ------------------------------------------------------------------------------------------------
+
+
+def figure() -> Any:
+    """The queues of the finished lab, for `lab.draw(expected=True)`."""
+    from labkit import Diagram  # only who draws waits for it
+
+    plan = Diagram("Orders that fail")
+    with plan.account(), plan.region():
+        orders, dead = plan.sqs("orders"), plan.sqs("orders-dlq")
+        orders.to(dead, "after 3 receives")
+    return plan
 
 
 # -- what the checks share -------------------------------------------------------------------------------
@@ -110,7 +137,9 @@ class Packer:
 )
 def life_cycle(world: World, expect: Expect, *, place: Callable[..., Any], work: Callable[..., Any]) -> None:
     """Orders that were packed never come back; an order that was left comes back after the visibility timeout."""
-    orders = [f"{world.random.choice(GOODS)} for {world.random.choice(NAMES)} {world.word()}" for _ in range(3)]
+    orders = [
+        f"{world.random.choice(GOODS)} for {world.random.choice(NAMES)} {world.word()}" for _ in range(3)
+    ]
     shop = new_queue(world)
     for order in orders:
         expect.call(
@@ -294,7 +323,9 @@ def heartbeat(world: World, expect: Expect, *, work: Callable[..., Any]) -> None
             "deleted",
             not rest,
             "After the work the message is gone.",
-            seen="The work was done, but the message came back to the queue." if rest else "It never came back.",
+            seen="The work was done, but the message came back to the queue."
+            if rest
+            else "It never came back.",
             why="The next worker would print the calendar once more.",
             action="Delete the message when the last step is done.",
         )
@@ -420,7 +451,9 @@ def judge_latency(world: World, expect: Expect, poll: Callable[..., Any], night:
 
 def judge_calls(world: World, expect: Expect, poll: Callable[..., Any], night: Any) -> None:
     """Ten minutes in which nobody orders."""
-    most = 2 * IDLE_MINUTES * MOST_IDLE_CALLS // 60 + 10  # far beyond what may be, with room for the last order
+    most = (
+        2 * IDLE_MINUTES * MOST_IDLE_CALLS // 60 + 10
+    )  # far beyond what may be, with room for the last order
     with world.rehearsal() as rehearsal:
         begun = world.clock.time()
         end = begun + IDLE_MINUTES * 60
@@ -449,7 +482,9 @@ def bodies(answer: object) -> list[str]:
         answer = answer.get("Messages", [])
     if not isinstance(answer, (list, tuple)):
         return []
-    return [str(one.get("Body")) if isinstance(one, dict) else str(getattr(one, "body", one)) for one in answer]
+    return [
+        str(one.get("Body")) if isinstance(one, dict) else str(getattr(one, "body", one)) for one in answer
+    ]
 
 
 # -- 16.4 ------------------------------------------------------------------------------------------------
@@ -567,7 +602,8 @@ def judge_arrivals(expect: Expect, messages: list[Any], orders: list[dict[str, s
     wrong = [
         message.attributes
         for message in messages
-        if order_id(message.body) in by_id and not well_typed(message.attributes, by_id[order_id(message.body)])
+        if order_id(message.body) in by_id
+        and not well_typed(message.attributes, by_id[order_id(message.body)])
     ]
     expect(
         "typed",
@@ -853,7 +889,9 @@ def some_updates(world: World) -> list[dict[str, Any]]:
     for _ in range(8):
         order, total = world.word(), world.random.randrange(5, 400)
         for version in range(1, world.random.randrange(3, 6)):
-            story.append({"order_id": order, "version": version, "status": STATUSES[version - 1], "total": total})
+            story.append(
+                {"order_id": order, "version": version, "status": STATUSES[version - 1], "total": total}
+            )
     return story
 
 
@@ -865,9 +903,7 @@ def shuffled(world: World, story: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*mixed, *world.random.sample(story, 3), next(u for u in story if u["order_id"] in backwards)]
 
 
-def judge_table(
-    world: World, expect: Expect, queue: Any, table: Any, story: list[dict[str, Any]]
-) -> None:
+def judge_table(world: World, expect: Expect, queue: Any, table: Any, story: list[dict[str, Any]]) -> None:
     """What stands in the table after all messages."""
     left = len(queue.messages())
     expect(
@@ -883,9 +919,7 @@ def judge_table(
     newest = {update["order_id"]: update for update in story}
     items = {str(item.get("order_id")): item for item in table.items()}
     stale = [
-        order
-        for order, update in newest.items()
-        if items.get(order, {}).get("status") != update["status"]
+        order for order, update in newest.items() if items.get(order, {}).get("status") != update["status"]
     ]
     example = stale[0] if stale else ""
     expect(

@@ -973,6 +973,13 @@ def redrive():
 lab.check("dead_letter", read_total=read_total, redrive=redrive)
 
 # %% [markdown]
+# The next cell draws your account beside our plan and says in words what differs. In the plan the dead-letter queue is
+# called `orders-dlq`; yours may have another name.
+
+# %%
+lab.draw(expected=True)
+
+# %% [markdown]
 # ## Twice, and in the wrong order
 #
 # A standard queue delivers *at least* once, and keeps the order only as well as it can. Your consumer has to live with

@@ -11,6 +11,7 @@ import pytest
 
 from labkit.sandbox.patterns import InvalidPattern, Pattern
 
+LETTERS = "abcdefghijk"
 TOO_COMPLEX = (
     "Event pattern is not valid. Reason: Rule is too complex - try using fewer wildcard characters or "
     "fewer repeating character sequences after a wildcard character"
@@ -25,6 +26,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "one star": wildcards("*"),
     "a path": wildcards("orchard/*/crates/*/labels/*.pdf"),
     "two with the same ending": wildcards("*/harvest/*.csv", "*/pressing/*.csv"),
+    "three with a name between": wildcards(*(f"*:bay/{name}/*" for name in ("north", "south", "west"))),
     "four endings": wildcards("*.csv", "*.pdf", "*.png", "*.txt"),
     "as many as may match at once": wildcards(*(f"{letter}*" for letter in "abcdefghij")),
     "any number of plain values": [f"file-{number}" for number in range(40)],
@@ -33,9 +35,12 @@ ACCEPTED: dict[str, list[Any]] = {
 REFUSED: dict[str, list[Any]] = {
     "a repeated piece": wildcards("*-*-*-*-*-*-crate"),
     "the same in anything-but": [{"anything-but": {"wildcard": "*-*-*-*-*-*-crate"}}],
-    "spread over a list": [{"anything-but": {"wildcard": ["*-*-*-crate", "*-*-*-box", "*-*-*-sack"]}}],
+    "spread over a list": [{"anything-but": {"wildcard": ["*a*a*crate", "*a*a*box", "*a*a*sack"]}}],
     "many with the same beginnings": wildcards(
         *(f"*/harvest/*.{end}" for end in ("csv", "pdf", "png", "txt"))
+    ),
+    "four with a name between": wildcards(
+        *(f"*:bay/{name}/*" for name in ("north", "south", "west", "east"))
     ),
     "too many for one field": wildcards(*(f"{letter}*" for letter in "abcdefghijk")),
 }
@@ -65,6 +70,34 @@ def test_each_field_is_judged_by_itself() -> None:
 def test_the_fields_of_each_or_branch_are_judged() -> None:
     with pytest.raises(InvalidPattern, match="Rule is too complex"):
         Pattern.parse({"$or": [{"a": ["x"]}, {"b": REFUSED["a repeated piece"]}]})
+
+
+def test_the_branches_of_or_add_up_where_they_compare_the_same_field() -> None:
+    def either(*fields: str) -> dict[str, Any]:
+        return {
+            "$or": [{fields[n % len(fields)]: wildcards(f"{letter}*")} for n, letter in enumerate(LETTERS)]
+        }
+
+    with pytest.raises(InvalidPattern, match="Rule is too complex"):
+        Pattern.parse(either("key"))
+    assert Pattern.parse(either("key", "name")).has_wildcards, "six for each of two fields"
+
+
+def test_a_field_compared_after_different_ones_is_judged_apart() -> None:
+    """The engine goes by the names: with `a` first the two lists of `b` stand behind different values of it."""
+    lists = [wildcards(*(f"{letter}*" for letter in part)) for part in (LETTERS[:6], LETTERS[5:])]
+    apart = [{"a": [number], "b": one} for number, one in enumerate(lists)]
+    assert Pattern.parse({"$or": apart}).has_wildcards
+    together = [{"b": one, "c": [number]} for number, one in enumerate(lists)]
+    with pytest.raises(InvalidPattern, match="Rule is too complex"):
+        Pattern.parse({"$or": together})
+
+
+def test_a_list_in_anything_but_keeps_equal_beginnings_once() -> None:
+    paths = [f"*/*/*-{number}" for number in range(4)]
+    with pytest.raises(InvalidPattern, match="Rule is too complex"):
+        Pattern.parse({"key": wildcards(*paths)})
+    assert Pattern.parse({"key": [{"anything-but": {"wildcard": paths}}]}).has_wildcards
 
 
 def test_a_pattern_knows_whether_it_uses_wildcards() -> None:
