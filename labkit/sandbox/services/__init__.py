@@ -13,7 +13,9 @@ from typing import Final
 
 SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "moto.awslambda": ("lambda_",),
+    "moto.events": ("events",),
     "moto.iam": ("iam",),
+    "moto.sns": ("sns",),
     "moto.sqs": ("sqs",),
     "moto.sts": ("sts",),
 }

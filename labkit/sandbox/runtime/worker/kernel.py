@@ -7,6 +7,7 @@ forbids it, another system), the walls of `fence` in Python stand alone.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import struct
 import sys
@@ -127,18 +128,23 @@ def _allow(libc: Any, rules: int, path: str, rights: int) -> None:
         os.close(place)
 
 
-def sizes() -> dict[str, int]:
-    """This process's `VmSize`, `VmData` and `VmHWM` (peak) in bytes; nothing where the system does not say."""
-    found = {}
+def mapped() -> tuple[int, int]:
+    """This process's address space and its private writable part, in bytes; zeros where nobody says."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+            pages = file.read().split()
+    except OSError:
+        return 0, 0
+    return int(pages[0]) * mmap.PAGESIZE, int(pages[5]) * mmap.PAGESIZE
+
+
+def peak() -> int:
+    """The most memory this program had at once, in bytes; 0 where the system does not say."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            for line in file:
-                name, _, value = line.partition(":")
-                if name in ("VmSize", "VmData", "VmHWM"):
-                    found[name] = int(value.split()[0]) * 1024
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM")), 0)
     except OSError:
-        return {}
-    return found
+        return 0
 
 
 def forget_peak() -> None:

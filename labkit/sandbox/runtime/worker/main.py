@@ -7,6 +7,7 @@ import gc
 import os
 import socket
 import sys
+import time
 from typing import Any
 
 from . import folders
@@ -21,46 +22,40 @@ def main(arguments: dict[str, Any]) -> None:
     status = 1
     try:
         _load()
+        from . import kernel, line, logs, serve, template
+
+        logs.take_over()
+        _hide(arguments["standard"])
+
+        def work(connection: socket.socket) -> None:
+            speaking = line.Line(connection)
+            try:
+                serve.Worker(speaking, speaking.receive(), arguments).run()
+            except line.Gone:
+                os._exit(0)
+
         if arguments["role"] == "template":
-            _be_template(arguments)
+            if arguments["kernel_walls"]:
+                kernel.leave_network()
+            gc.collect()
+            gc.freeze()  # what is shared with workers stays shared: no collection touches it
+            control = _own(arguments["control"])
+            template.Template(control, lambda number: work(_own(number)), warm).run()
+        elif arguments.get("share"):
+            work(socket.fromshare(sys.stdin.buffer.read(arguments["share"])))
         else:
-            _serve(_given_socket(arguments), arguments)
+            work(_own(arguments["line"]))
         status = 0
     finally:
         with contextlib.suppress(Exception):
             sys.stderr.flush()
+        if status:
+            sys.excepthook(*sys.exc_info())
         os._exit(status)
 
 
-def _serve(connection: socket.socket, arguments: dict[str, Any]) -> None:
-    """Be a worker on this line, to its end."""
-    from .line import Gone, Line
-    from .serve import Worker
-
-    line = Line(connection)
-    try:
-        Worker(line, line.receive(), arguments).run()
-    except Gone:
-        os._exit(0)
-
-
-def _be_template(arguments: dict[str, Any]) -> None:
-    from . import kernel
-    from .template import Template
-
-    if arguments["kernel_walls"]:
-        kernel.leave_network()
-    control = socket.socket(fileno=arguments["control"])
-    control.set_inheritable(False)
-    gc.collect()
-    gc.freeze()  # what is shared with workers stays shared: no collection touches it
-    Template(control, lambda line: _serve(socket.socket(fileno=line), arguments), warm).run()
-
-
-def _given_socket(arguments: dict[str, Any]) -> socket.socket:
-    if arguments.get("share"):
-        return socket.fromshare(sys.stdin.buffer.read(arguments["share"]))
-    connection = socket.socket(fileno=arguments["line"])
+def _own(number: int) -> socket.socket:
+    connection = socket.socket(fileno=number)
     connection.set_inheritable(False)
     return connection
 
@@ -73,11 +68,13 @@ def _load() -> None:
     site.setcopyright()
     site.sethelper()
     import boto3
+    import dateutil.parser
+    import dateutil.tz
     from botocore import loaders
 
     from labkit.sandbox.models import ModelCache
 
-    from . import account, clock, handler, kernel, logs, serve, template  # noqa: F401
+    from . import account, clock
 
     ModelCache().start()
     read = loaders.JSONFileLoader.load_file
@@ -96,10 +93,28 @@ def _load() -> None:
     boto3.setup_default_session()
 
 
+def _hide(standard: list[str]) -> None:
+    """Leave what a function finds on AWS. Done once, it costs no cold start.
+
+    labkit itself goes from Python's table of modules; `time_machine` has to stay, as its part in C imports
+    it at each reading.
+    """
+    os.environ.clear()
+    os.environ["TZ"] = ":UTC"
+    if hasattr(time, "tzset"):
+        time.tzset()
+    sys.argv[:] = ["bootstrap"]
+    sys.dont_write_bytecode = True
+    sys.path[:] = standard
+    sys.path_importer_cache.clear()
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "labkit":
+            del sys.modules[name]
+
+
 def warm(service: str) -> None:
     """Load what a client of this service needs, so that workers forked later have it."""
     import boto3
 
-    boto3.client(
-        service, region_name="eu-west-1", aws_access_key_id="none", aws_secret_access_key="none"
-    ).close()
+    keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+    boto3.client(service, region_name="eu-west-1", **keys).close()

@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from typing import Any, Final
@@ -24,8 +23,6 @@ THREAD_STACK: Final = MEGABYTE
 """Each thread's stack counts in full against the memory limit; the system's 8 MB would leave room for few."""
 _ADDRESS_SLACK: Final = 512 * MEGABYTE
 """Address space is not memory: libraries map more than they use. What counts is private writable memory."""
-_HIDDEN: Final = ("labkit",)
-"""What no function finds on AWS. (`time_machine` must stay: its C part imports it anew at each reading.)"""
 
 
 class Worker:
@@ -56,30 +53,20 @@ class Worker:
     # -- set-up ----------------------------------------------------------------------------------
 
     def _furnish(self) -> None:
-        """Make this process look like an environment of this function."""
+        """Make this process an environment of this function."""
         setup = self._setup
         clock.set_offset(setup["offset"])
         clock.install(self._sleep, threading.get_ident())
         account.connect(self._line.exchange)
-        os.environ.clear()
         os.environ.update(setup["environment"])
         LambdaContext.of(setup["arn"])
         for name, value in setup["for_children"].items():
             os.putenv(name, value)  # not in `os.environ`: a function sees what it would see on AWS
-        if hasattr(time, "tzset"):
-            time.tzset()
         self._line.turns_file = setup["turns"]
         os.chdir(setup["task"])
         folders.place(setup["tmp"], setup["task"], setup["opt"], setup["readable"])
-        logs.take_over()
         logs.set_up(setup["log_format"], setup["log_level"])
-        sys.argv[:] = ["bootstrap"]
         sys.path[:] = [*setup["path"], *self._standard]
-        sys.path_importer_cache.clear()
-        sys.dont_write_bytecode = True
-        for name in list(sys.modules):
-            if name.partition(".")[0] in _HIDDEN:
-                del sys.modules[name]
         self._limit()
         self._fence = Fence(setup["tmp"], setup["readable"], setup["disk"])
         if setup["kernel_walls"]:
@@ -95,12 +82,12 @@ class Worker:
             return
         kernel.forget_peak()
         self._base = self._peak()
-        sizes = kernel.sizes()
+        space, private = kernel.mapped()
         memory = self._setup["memory_mb"] * MEGABYTE
         limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: self._setup["disk"]}
-        if sizes:
-            limits[resource.RLIMIT_DATA] = sizes["VmData"] + max(memory - self._bare, 16 * MEGABYTE)
-            limits[resource.RLIMIT_AS] = sizes["VmSize"] + memory + _ADDRESS_SLACK
+        if space:
+            limits[resource.RLIMIT_DATA] = private + max(memory - self._bare, 16 * MEGABYTE)
+            limits[resource.RLIMIT_AS] = space + memory + _ADDRESS_SLACK
         for which, most in limits.items():
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(which, (most, most))
@@ -206,7 +193,7 @@ def _peak_of_program() -> int:
 
     On Linux its resource usage also counts the process that started it.
     """
-    return kernel.sizes().get("VmHWM") or _peak()
+    return kernel.peak() or _peak()
 
 
 def _has_children() -> bool:
