@@ -16,7 +16,18 @@ _HOMES = {
     "Sandbox": "labkit.sandbox",
 }
 # Words of an open lab, for who writes `labkit.check(...)`: they work, or say that no lab is open.
-_OF_A_LAB = ("check", "hint", "solution", "predict", "trace", "reset", "jump_to", "snapshot", "restore", "draw")
+_OF_A_LAB = (
+    "check",
+    "hint",
+    "solution",
+    "predict",
+    "trace",
+    "reset",
+    "jump_to",
+    "snapshot",
+    "restore",
+    "draw",
+)
 
 TYPE_CHECKING = False  # type checkers take it for True; importing it from typing would cost milliseconds
 if TYPE_CHECKING:

@@ -31,7 +31,9 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} if node.module != "labkit" else {f"labkit.{one.name}" for one in node.names}
+            found |= (
+                {node.module} if node.module != "labkit" else {f"labkit.{one.name}" for one in node.names}
+            )
         waiting += list(ast.iter_child_nodes(node))
     return {name for name in found if name.startswith("labkit.")}
 

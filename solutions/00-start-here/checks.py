@@ -48,7 +48,9 @@ def who_am_i(world: World, expect: Expect, *, account: str) -> None:
         "asked",
         any(not event.error for event in asked),
         "Your code asks the service STS who is calling.",
-        seen=f"{len(asked)} such calls stand in the trace." if asked else "No such call has arrived in this account.",
+        seen=f"{len(asked)} such calls stand in the trace."
+        if asked
+        else "No such call has arrived in this account.",
         why="An account number that somebody told you can be the wrong one. STS knows who you are now.",
         action="Make a client for `sts` and call `get_caller_identity()`. Then run the cell again.",
     )
@@ -95,7 +97,10 @@ def find_by_tag(world: World, expect: Expect) -> None:
     owners = [str(tags.get("owner", "")).strip() for _, tags in ours or tagged]
     expect(
         "owner",
-        any(owner and owner.strip("_<>. ").lower() not in ("", "you", "your name", "owner") for owner in owners),
+        any(
+            owner and owner.strip("_<>. ").lower() not in ("", "you", "your name", "owner")
+            for owner in owners
+        ),
         "The same queue says who owns it, in the tag `owner`.",
         seen=f"The tag `owner` is {owners[0]!r}." if owners and owners[0] else "There is no tag `owner`.",
         why="When something is wrong with the queue, people want to know whom to ask.",
@@ -194,7 +199,9 @@ def receive_twice(world: World, expect: Expect, *, look_twice: Callable[..., Any
         "twice",
         counts == [2],
         "The message is received exactly twice.",
-        seen=f"Its receive count is {counts[0]}." if counts else "It is gone: it was deleted, or it has expired.",
+        seen=f"Its receive count is {counts[0]}."
+        if counts
+        else "It is gone: it was deleted, or it has expired.",
         why="Only a message that nobody deletes comes back, and only when its time has come.",
         action="Receive, let the time pass, receive again. Delete nothing.",
     )
@@ -265,5 +272,5 @@ def undo(world: World, expect: Expect) -> None:
         else "There is no queue `precious` now.",
         why="A snapshot brings back everything: the messages, their ids, their age, and the time. A copy made by "
         "hand does not.",
-        action='Take the snapshot while all is well. If it is too late, run the cell with `precious` once more.',
+        action="Take the snapshot while all is well. If it is too late, run the cell with `precious` once more.",
     )

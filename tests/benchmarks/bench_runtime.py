@@ -182,8 +182,12 @@ def runtime_client(folder: Path, ric: str) -> Peer:
 
     def cold() -> tuple[Callable[[], object], Callable[[], object], int]:
         api = RuntimeApi()
-        environment = variables([str(folder), ric], AWS_LAMBDA_RUNTIME_API=api.address, **function_variables())
-        program = subprocess.Popen([sys.executable, "-m", "awslambdaric", "app.handler"], env=environment, cwd=folder)
+        environment = variables(
+            [str(folder), ric], AWS_LAMBDA_RUNTIME_API=api.address, **function_variables()
+        )
+        program = subprocess.Popen(
+            [sys.executable, "-m", "awslambdaric", "app.handler"], env=environment, cwd=folder
+        )
         api.invoke()
 
         def end() -> None:
@@ -282,7 +286,9 @@ def http_peer(server_folder: str) -> Iterator[Callable[[], float]]:
 def _program(code: str, folder: str, arguments: list[str]) -> Iterator[Any]:
     environment = variables([folder], AWS_EC2_METADATA_DISABLED="true")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment, text=True, **pipes) as program:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], env=environment, text=True, **pipes
+    ) as program:
         try:
             yield program
         finally:
@@ -337,8 +343,15 @@ def calls(arguments: argparse.Namespace, sandbox: Any, pool: Any) -> None:
             return (time.perf_counter() - began) * 1000 / AWS_CALLS
 
         both = {"labkit, from inside a function": ours, "HTTP to moto's server": http_call}
-        rounds = [{name: measure() for name, measure in both.items()} for _ in range(arguments.rounds + 1)][1:]
-    report(f"AWS call (sqs.send_message), {len(rounds)} rounds of {AWS_CALLS}", rounds, next(iter(both)), GOALS["AWS call"])
+        rounds = [{name: measure() for name, measure in both.items()} for _ in range(arguments.rounds + 1)][
+            1:
+        ]
+    report(
+        f"AWS call (sqs.send_message), {len(rounds)} rounds of {AWS_CALLS}",
+        rounds,
+        next(iter(both)),
+        GOALS["AWS call"],
+    )
 
 
 def main() -> None:

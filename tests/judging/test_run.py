@@ -216,7 +216,9 @@ def test_a_sandbox_that_is_closed_is_no_crash() -> None:
 
 
 def sees_no_faults(world: World, expect: Expect) -> None:
-    expect("calm", world.sandbox.faults.share("sqs.duplicate") == 0, "Nothing breaks but what the check breaks.")
+    expect(
+        "calm", world.sandbox.faults.share("sqs.duplicate") == 0, "Nothing breaks but what the check breaks."
+    )
 
 
 def test_faults_the_learner_switched_on_do_not_disturb_a_check_and_stay_on(sandbox: Sandbox) -> None:

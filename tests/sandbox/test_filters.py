@@ -13,7 +13,8 @@ from labkit.sandbox import Sandbox
 
 EVENT = {
     "id": "1", "account": "123456789012", "source": "orchard.orders", "time": "2026-11-23T10:00:00Z",
-    "region": "eu-west-1", "resources": [], "detail-type": "OrderPlaced", "detail": {"total": 12, "lines": [{"sku": "tea"}]},
+    "region": "eu-west-1", "resources": [], "detail-type": "OrderPlaced",
+    "detail": {"total": 12, "lines": [{"sku": "tea"}]},
 }  # fmt: skip
 
 
@@ -58,7 +59,11 @@ def put(detail: Any) -> None:
         ({"detail": {"sku": [{"anything-but": {"suffix": "-old"}}]}}, {"sku": "tea-old"}, False),
         ({"detail": {"ip": [{"cidr": "10.0.0.0/8"}]}}, {"ip": "10.1.2.3"}, True),
         ({"detail": {"$or": [{"a": [1]}, {"b": [2]}]}}, {"b": 2}, True),
-        ({"detail": {"lines": {"sku": ["tea"], "n": [1]}}}, {"lines": [{"sku": "tea", "n": 2}, {"sku": "mug", "n": 1}]}, False),
+        (
+            {"detail": {"lines": {"sku": ["tea"], "n": [1]}}},
+            {"lines": [{"sku": "tea", "n": 2}, {"sku": "mug", "n": 1}]},
+            False,
+        ),
     ],
 )  # fmt: skip
 def test_a_rule_delivers_what_its_pattern_takes(
