@@ -73,6 +73,17 @@ def test_a_lab_loads_only_the_services_it_uses() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_lab_that_uses_sqs_waits_for_nothing_else() -> None:
+    program = (
+        "import sys, boto3; from labkit.sandbox import Sandbox; Sandbox().start();"
+        "boto3.client('sqs').list_queues();"
+        "print([m for m in sys.modules if m.startswith(('labkit.sandbox.patterns', 'labkit.sandbox.authorization',"
+        " 'labkit.sandbox.runtime', 'labkit.drawing', 'matplotlib', 'graphviz', 'moto.ec2', 'moto.awslambda'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_hooks_reach_a_service_that_was_loaded_before_the_sandbox() -> None:
     importlib.import_module("moto.sts.responses")
     with Sandbox():

@@ -51,8 +51,7 @@ def answer(sandbox: Sandbox, spec: FunctionSpec, call: Frame, pace: Pace) -> byt
             caller=caller, params=params, error=code, message=message, sequence=sequence, time=at,
         )  # fmt: skip
     reply = {"status": status, "headers": headers, "refused": refused, "operation": operation}
-    reply["offset"] = pace.offset
-    return pack(Kind.ANSWER, reply, body)
+    return pack(Kind.ANSWER, reply, body, pace.offset)
 
 
 def _request(head: dict[str, Any], body: bytes) -> Any:

@@ -122,12 +122,12 @@ class Conversation:
                 self._time_is_up(pace, deadline)
             self._channel.send(reply)
         elif frame.kind == Kind.SLEEP:
-            until = min(float(frame.head["until"]), deadline)
+            until = min(frame.first, deadline)
             if until >= deadline:
                 self._time_is_up(pace, deadline)
             with self._sandbox.lock:
                 pace.jump_to(until)
-            self._channel.send(pack(Kind.TIME, {"offset": pace.offset}))
+            self._channel.send(pack(Kind.TIME, first=pace.offset))
         else:
             raise Over("memory" if frame.kind == Kind.FULL else "exit")
 

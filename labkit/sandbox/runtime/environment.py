@@ -74,13 +74,13 @@ class Environment:
     def start(self, setup: dict[str, Any]) -> None:
         """Have the worker set itself up and load the function. Called once, by the pool."""
         pace = Pace(self._pool.sandbox.clock)
-        question = pack(Kind.SETUP, setup | {"offset": pace.offset})
+        question = pack(Kind.SETUP, setup, first=pace.offset)
         ready = self._ask(question, Kind.READY, pace, pace.began + INIT_TIMEOUT)
         self.init_ms = (pace.now() - pace.began) * 1000
         if isinstance(ready, Over):
             self._failure = ready.error(self.spec, "", INIT_TIMEOUT), ready.reason
-        elif ready.head["error"]:
-            self._failure = _raised(ready.head["error"]), "init"
+        elif (error := ready.head.get("error")):
+            self._failure = _raised(error), "init"
             self._end()
         self.init_logs = self._take_log()
 
@@ -126,12 +126,12 @@ class Environment:
             return self._result(error.payload(), error, pace.now() - pace.began, done.reason)
         error = _raised(json.loads(done.body)) if done.head.get("failed") else None
         if len(done.body) <= MOST_REPLY:
-            return self._result(done.body, error, done.head["seconds"], "")
+            return self._result(done.body, error, done.first, "")
         self._end()
         text = f"Response payload size exceeded maximum allowed payload size ({MOST_REPLY} bytes)."
         note = f"The reply had {len(done.body):,} bytes. Put large data into S3 and return where it is."
         large = FunctionError("Function.ResponseSizeTooLarge", text, None, call.request_id, note)
-        return self._result(large.payload(), large, done.head["seconds"], "size")
+        return self._result(large.payload(), large, done.first, "size")
 
     def _question(self, call: Invocation, pace: Pace, deadline: float) -> bytes:
         more = {
@@ -141,9 +141,8 @@ class Environment:
             "trace_id": call.trace_id,
             "tenant_id": call.tenant_id,
         }
-        head = {name: value for name, value in more.items() if value}
-        head |= {"request_id": call.request_id, "deadline": deadline, "offset": pace.offset}
-        return pack(Kind.INVOKE, head, call.payload)
+        head = {"request_id": call.request_id} | {name: value for name, value in more.items() if value}
+        return pack(Kind.INVOKE, head, call.payload, pace.offset, deadline)
 
     def _failed_init(self, call: Invocation, failure: FunctionError, reason: Reason) -> Result:
         message = failure.message.replace("RequestId:  ", f"RequestId: {call.request_id} ")
@@ -177,8 +176,8 @@ class Environment:
         except BaseException:
             self._end()  # an interrupt, or a fault of ours: leave nothing behind
             raise
-        self._memory = max(self._memory, frame.head["memory"])
-        if frame.head["busy"]:
+        self._memory = max(self._memory, int(frame.second))
+        if "busy" in frame.head:
             # Threads and programs that the function left running stand still until the next call, as on AWS.
             self._signal("SIGSTOP")
             self._frozen = True

@@ -275,8 +275,12 @@ def readable_places() -> list[str]:
         if spec is not None and spec.origin is not None:
             file = Path(spec.origin)
             places.append(str(file.parent if file.name == "__init__.py" else file))
-    resolved = [os.path.realpath(place) for place in places]  # noqa: PTH
-    return [place for place in dict.fromkeys((*places, *resolved)) if place != os.sep and os.path.exists(place)]  # noqa: PTH110
+    kept: list[str] = []
+    for place in sorted({*places, *(os.path.realpath(place) for place in places)}):  # noqa: PTH
+        inside = any(place.startswith(one + os.sep) for one in kept)
+        if not inside and place != os.sep and os.path.exists(place):  # noqa: PTH110
+            kept.append(place)
+    return kept
 
 
 def _kill_group(group: int) -> None:

@@ -1,8 +1,10 @@
 """What the account and a worker say to each other: frames over one socket.
 
-A frame is its kind, a small JSON object and a body of bytes:
+A frame is its kind, two numbers, a small JSON object and a body of bytes:
 
-    kind (1 byte) | length of the JSON (4 bytes) | length of the body (4 bytes) | JSON | body
+    kind (1 byte) | length of the JSON (4) | length of the body (4) | two numbers (8 each) | JSON | body
+
+What every call needs is in the numbers and the body; most frames carry no JSON at all.
 """
 
 from __future__ import annotations
@@ -12,22 +14,25 @@ import struct
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
-HEADER: Final = struct.Struct(">BII")
+HEADER: Final = struct.Struct(">BIIdd")
 LONGEST: Final = 1 << 30
 """No frame is longer than this many bytes. What claims to be is no frame, but noise on the line."""
 
 
 class Kind(IntEnum):
-    """What a frame is about. The comment names who sends it."""
+    """What a frame is about. The comments name who sends it, and its two numbers.
 
-    SETUP = 1  # account: all that the function was configured with
-    READY = 2  # worker: the handler is found, or `error` says why not
-    INVOKE = 3  # account: one event
-    DONE = 4  # worker: what the handler returned or raised
+    Offsets are how far the account's clock is ahead of the machine's. All times are in seconds.
+    """
+
+    SETUP = 1  # account (offset, -): all that the function was configured with
+    READY = 2  # worker (-, memory in bytes): the handler is found, or `error` says why not
+    INVOKE = 3  # account (offset, deadline): one event
+    DONE = 4  # worker (seconds, memory in bytes): what the handler returned or, `failed`, raised
     CALL = 5  # worker: one AWS call
-    ANSWER = 6  # account: its answer
-    SLEEP = 7  # worker: let time pass until `until`
-    TIME = 8  # account: the time now
+    ANSWER = 6  # account (offset, -): its answer
+    SLEEP = 7  # worker (until, -): let time pass
+    TIME = 8  # account (offset, -): it has passed
     FULL = 9  # worker: no memory left
 
 
@@ -39,6 +44,8 @@ class Frame(NamedTuple):
     """One thing said."""
 
     kind: Kind
+    first: float
+    second: float
     head: dict[str, Any]
     body: bytes
 
@@ -48,18 +55,12 @@ _encode: Final = json.JSONEncoder(separators=(",", ":"), default=str).encode
 _decode: Final = json.JSONDecoder().decode
 
 
-def pack(kind: Kind, head: dict[str, Any] | None = None, body: bytes = b"") -> bytes:
+def pack(
+    kind: Kind, head: dict[str, Any] | None = None, body: bytes = b"", first: float = 0.0, second: float = 0.0
+) -> bytes:
     """A frame as bytes."""
     text = _encode(head).encode() if head else b""
-    return HEADER.pack(kind, len(text), len(body)) + text + body
-
-
-def unpack(kind: int, text: bytes, body: bytes) -> Frame:
-    """A frame from its parts. Raises `Noise`."""
-    try:
-        return Frame(_KINDS[kind], _decode(text.decode()) if text else {}, body)
-    except (KeyError, ValueError) as error:
-        raise Noise(str(error)) from None
+    return HEADER.pack(kind, len(text), len(body), first, second) + text + body
 
 
 class Frames:
@@ -80,8 +81,9 @@ class Frames:
         if self._size < self._needed:
             return None
         held = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        kind, head, body = HEADER.unpack_from(held)
-        if kind not in _KINDS or head + body > LONGEST:
+        number, head, body, first, second = HEADER.unpack_from(held)
+        kind = _KINDS.get(number)
+        if kind is None or head + body > LONGEST:
             raise Noise("this is no frame")
         middle = HEADER.size + head
         end = middle + body
@@ -90,4 +92,16 @@ class Frames:
             return None
         rest = held[end:]
         self._pieces, self._size, self._needed = [rest] if rest else [], len(rest), HEADER.size
-        return unpack(kind, held[HEADER.size : middle], held[middle:end])
+        return Frame(kind, first, second, _object(held[HEADER.size : middle]), held[middle:end])
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        found = _decode(text.decode())
+    except ValueError as error:
+        raise Noise(str(error)) from None
+    if not isinstance(found, dict):
+        raise Noise("this is no object")
+    return found

@@ -22,13 +22,15 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.core.exceptions import JsonRESTError
 from moto.events import exceptions
 
 from labkit.sandbox.hooks import hook
-from labkit.sandbox.patterns import InvalidPattern, Pattern
+
+if TYPE_CHECKING:
+    from labkit.sandbox.patterns import Pattern
 
 _NEEDED: Final = ("id", "account", "source", "time", "region", "resources", "detail-type")
 """What TestEventPattern wants to see in an event (API reference, TestEventPattern, parameter Event)."""
@@ -36,10 +38,15 @@ _NEEDED: Final = ("id", "account", "source", "time", "region", "resources", "det
 
 @functools.lru_cache(maxsize=256)
 def _pattern(text: str) -> Pattern:
+    # moto loads its EventBridge with IAM, so every lab loads this module; the matcher waits until it is needed.
+    from labkit.sandbox.patterns import Pattern
+
     return Pattern.parse(text, dialect="eventbridge")
 
 
 def _checked(text: str) -> Pattern:
+    from labkit.sandbox.patterns import InvalidPattern
+
     try:
         return _pattern(text)
     except InvalidPattern as error:

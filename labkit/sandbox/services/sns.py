@@ -23,18 +23,22 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.sns import exceptions
 
 from labkit.sandbox.hooks import hook
-from labkit.sandbox.patterns import InvalidPattern, Pattern
+
+if TYPE_CHECKING:
+    from labkit.sandbox.patterns import Pattern
 
 _DIALECTS: Final = {"MessageAttributes": "sns-attributes", "MessageBody": "sns-body"}
 
 
 @functools.lru_cache(maxsize=256)
 def _pattern(text: str, scope: str) -> Pattern:
+    from labkit.sandbox.patterns import Pattern
+
     return Pattern.parse(text, dialect=_DIALECTS[scope])
 
 
@@ -51,6 +55,8 @@ def matches(original: Any, self: Any, message_attributes: dict[str, Any] | None,
 @hook("moto.sns.models:SNSBackend.set_subscription_attributes")
 def set_subscription_attributes(original: Any, self: Any, arn: str, name: str, value: Any) -> None:
     """A filter policy is checked as AWS checks it, in the scope the subscription has."""
+    from labkit.sandbox.patterns import InvalidPattern
+
     subscription = next((one for one in self.subscriptions.values() if one.arn == arn), None)
     if subscription is None or not value or name not in ("FilterPolicy", "FilterPolicyScope"):
         original(self, arn, name, value)

@@ -18,10 +18,10 @@ from botocore.handlers import BUILTIN_HANDLERS
 
 from labkit.sandbox.dispatch import shorten
 
-from ..wire import Frame, Kind
+from ..wire import Frame, Kind, pack
 from . import clock
 
-Exchange = Callable[[Kind, dict[str, Any], bytes], Frame]
+Exchange = Callable[[bytes], Frame]
 
 _call: ContextVar[tuple[Any, str, Any] | None] = ContextVar("labkit_call", default=None)
 _ask: list[Exchange] = []
@@ -52,8 +52,8 @@ def connect(ask: Exchange) -> None:
 def _answer(request: Any, **_: Any) -> AWSResponse | None:
     if not _ask:
         return None
-    answer = _ask[0](Kind.CALL, _described(request), _body(request.body))
-    clock.set_offset(answer.head["offset"])
+    answer = _ask[0](pack(Kind.CALL, _described(request), _body(request.body)))
+    clock.set_offset(answer.first)
     if answer.head.get("refused"):
         raise ClientError({"Error": answer.head["refused"]}, answer.head["operation"])
     raw = _Raw(answer.body)

@@ -61,7 +61,7 @@ class LambdaContext:
     log_stream_name: str | None
     invoked_function_arn: str
 
-    def __init__(self, call: dict[str, Any]) -> None:
+    def __init__(self, call: dict[str, Any], deadline: float) -> None:
         self.aws_request_id: str = call["request_id"]
         self.tenant_id: str | None = call.get("tenant_id")
         if "arn" in call:
@@ -69,7 +69,7 @@ class LambdaContext:
         client, identity = call.get("client_context"), call.get("identity")
         self.client_context = ClientContext(client) if isinstance(client, dict) else None
         self.identity = CognitoIdentity(identity if isinstance(identity, dict) else {})
-        self._epoch_deadline_time_in_ms = int(call["deadline"] * 1000)
+        self._epoch_deadline_time_in_ms = int(deadline * 1000)
 
     @classmethod
     def of(cls, arn: str) -> None:

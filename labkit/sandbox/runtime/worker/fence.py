@@ -169,7 +169,7 @@ class Fence:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     def _limit(self, which: int, limits: Any) -> None:
-        import resource
+        import resource  # the function has done so already
 
         hard = resource.getrlimit(which)[1]
         if hard != resource.RLIM_INFINITY and (limits[1] > hard or limits[1] == resource.RLIM_INFINITY):

@@ -30,18 +30,17 @@ _NET: Final = 1 << 0 | 1 << 1  # bind and connect TCP, ABI 4
 _SCOPED: Final = 1 << 0 | 1 << 1  # abstract sockets and signals stay inside, ABI 6
 
 
-def _libc() -> Any:
-    return ctypes.CDLL(None, use_errno=True)
+_libc: Final[Any] = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 
 
 def adopt_orphans() -> bool:
     """Processes whose parent ended become children of this one, so that it can end and reap them."""
-    return _LINUX and _libc().prctl(_SUBREAPER, 1, 0, 0, 0) == 0
+    return _LINUX and _libc.prctl(_SUBREAPER, 1, 0, 0, 0) == 0
 
 
 def die_with_parent() -> bool:
     """The kernel kills this process when the thread that forked it is gone."""
-    return _LINUX and _libc().prctl(_DEATH_SIGNAL, 9, 0, 0, 0) == 0
+    return _LINUX and _libc.prctl(_DEATH_SIGNAL, 9, 0, 0, 0) == 0
 
 
 def leave_network() -> bool:
@@ -53,7 +52,7 @@ def leave_network() -> bool:
         return False
     user, group = os.geteuid(), os.getegid()
     if user == 0:
-        return bool(_libc().unshare(_NEW_NETWORK) == 0)
+        return bool(_libc.unshare(_NEW_NETWORK) == 0)
     # In a trial child first: a process that got a user namespace but no identity in it is crippled.
     trial = os.fork()
     if trial == 0:
@@ -63,7 +62,7 @@ def leave_network() -> bool:
 
 
 def _new_identity(user: int, group: int) -> bool:
-    if _libc().unshare(_NEW_USER | _NEW_NETWORK) != 0:
+    if _libc.unshare(_NEW_USER | _NEW_NETWORK) != 0:
         return False
     try:
         for name, text in (
@@ -78,14 +77,14 @@ def _new_identity(user: int, group: int) -> bool:
     # A user namespace comes with rights over itself. A function needs none of them.
     nothing = (ctypes.c_uint32 * 6)()
     version = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    return bool(_libc().capset(version, nothing) == 0)
+    return bool(_libc.capset(version, nothing) == 0)
 
 
 def landlock_version() -> int:
     """The version of Landlock this kernel offers, or 0."""
     if not _LINUX:
         return 0
-    return max(0, int(_libc().syscall(_CREATE_RULESET, None, 0, 1)))
+    return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, 1)))
 
 
 def lock_files(writable: Iterable[str], readable: Iterable[str]) -> bool:
@@ -96,26 +95,25 @@ def lock_files(writable: Iterable[str], readable: Iterable[str]) -> bool:
     version = landlock_version()
     if not version:
         return False
-    libc = _libc()
     change = sum(bits for since, bits in _CHANGES if version >= since)
     attributes = struct.pack("=QQQ", change | _READ, _NET, _SCOPED)
     size = 8 if version < 4 else 16 if version < 6 else 24
-    rules = libc.syscall(_CREATE_RULESET, attributes[:size], size, 0)
+    rules = _libc.syscall(_CREATE_RULESET, attributes[:size], size, 0)
     if rules < 0:
         return False
     try:
         for path in readable:
-            _allow(libc, rules, path, _READ)
+            _allow(rules, path, _READ)
         for path in writable:
-            _allow(libc, rules, path, change | _READ)
-        if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
+            _allow(rules, path, change | _READ)
+        if _libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
             return False
-        return bool(libc.syscall(_RESTRICT_SELF, rules, 0) == 0)
+        return bool(_libc.syscall(_RESTRICT_SELF, rules, 0) == 0)
     finally:
         os.close(rules)
 
 
-def _allow(libc: Any, rules: int, path: str, rights: int) -> None:
+def _allow(rules: int, path: str, rights: int) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
@@ -123,7 +121,7 @@ def _allow(libc: Any, rules: int, path: str, rights: int) -> None:
     try:
         if not os.path.isdir(path):  # noqa: PTH112
             rights &= _WRITE_FILE | 1 << 2
-        libc.syscall(_ADD_RULE, rules, 1, struct.pack("=Qi", rights, place), 0)
+        _libc.syscall(_ADD_RULE, rules, 1, struct.pack("=Qi", rights, place), 0)
     finally:
         os.close(place)
 

@@ -10,13 +10,17 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
-from ..wire import HEADER, Frame, Kind, pack, unpack
+try:
+    import fcntl
+except ImportError:  # Windows cannot fork either
+    pass
+
+from ..wire import Frame, Frames, Kind, pack
 
 _OUT_OF_MEMORY: Final = pack(Kind.FULL)
+_PIECE: Final = 1 << 16
 
 
 class Gone(Exception):
@@ -28,70 +32,46 @@ class Line:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
-        self._reader = connection.makefile("rb", 65536)
+        self._frames = Frames()
+        self._lock = threading.RLock()
         self._turns = -1
         self.turns_file = ""
         """A file that forked processes lock to take turns."""
-        self._lock = threading.RLock()
         self.owner = os.getpid()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._before_fork,
-                after_in_parent=self._lock.release,
+                after_in_parent=lambda: self._lock.release(),
                 after_in_child=self._in_child,
             )
 
-    def exchange(self, kind: Kind, head: dict[str, Any] | None = None, body: bytes = b"") -> Frame:
+    def exchange(self, frame: bytes) -> Frame:
         """Say something and wait for what is said back. Raises `Gone`."""
-        with self._turn():
-            self._send(pack(kind, head, body))
-            return self._receive()
-
-    def receive(self) -> Frame:
-        """Wait for the next frame. Raises `Gone`."""
-        with self._turn():
-            return self._receive()
+        with self._lock:
+            if self._turns < 0:  # nobody was forked: threads are all there is
+                return self._exchange(frame)
+            fcntl.lockf(self._turns, fcntl.LOCK_EX)
+            try:
+                return self._exchange(frame)
+            finally:
+                fcntl.lockf(self._turns, fcntl.LOCK_UN)
 
     def out_of_memory(self) -> None:
         """Say so without needing any, and wait for the end."""
         self._socket.sendall(_OUT_OF_MEMORY)
         self._socket.recv(1)
 
-    def _send(self, data: bytes) -> None:
+    def _exchange(self, frame: bytes) -> Frame:
         try:
-            self._socket.sendall(data)
+            self._socket.sendall(frame)
+            while (answer := self._frames.take()) is None:
+                data = self._socket.recv(_PIECE)
+                if not data:
+                    raise Gone
+                self._frames.feed(data)
         except OSError:
             raise Gone from None
-
-    def _receive(self) -> Frame:
-        kind, head, body = HEADER.unpack(self._exactly(HEADER.size))
-        return unpack(kind, self._exactly(head), self._exactly(body))
-
-    def _exactly(self, size: int) -> bytes:
-        if not size:
-            return b""
-        try:
-            data = self._reader.read(size)
-        except (OSError, ValueError):
-            raise Gone from None
-        if len(data) < size:
-            raise Gone
-        return data
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with self._lock:
-            if self._turns < 0:  # nobody was forked: threads are all there is
-                yield
-                return
-            import fcntl
-
-            fcntl.lockf(self._turns, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                if self._turns >= 0:
-                    fcntl.lockf(self._turns, fcntl.LOCK_UN)
+        return answer
 
     def _before_fork(self) -> None:
         self._lock.acquire()

@@ -26,24 +26,27 @@ request = RequestId()
 
 
 def take_over() -> None:
-    """Let Python write to the pipe at once, so that its lines and those of child programs keep their order."""
+    """Write at once, so that lines of Python and of child programs keep their order; log as AWS's runtime does."""
     for name, number in (("stdout", 1), ("stderr", 2)):
         raw = io.FileIO(number, "w", closefd=False)
         stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)  # type: ignore[type-var]
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    logging.Formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter(_TEXT, _WHEN))
+    handler.addFilter(request)
+    logging.getLogger().handlers[:] = [handler]
 
 
 def set_up(log_format: str, level: str) -> None:
-    """Give the root logger the handler AWS's runtime gives it."""
-    logging.Formatter.converter = time.gmtime
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_Json() if log_format == "JSON" else logging.Formatter(_TEXT, _WHEN))
-    handler.addFilter(request)
+    """Follow the function's settings for its log."""
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    if log_format == "JSON":
+        root.handlers[0].setFormatter(_Json())
     named = logging.getLevelName({"TRACE": "DEBUG"}.get(level, level)) if level else None
-    root.setLevel(named if isinstance(named, int) else logging.WARNING)
+    if isinstance(named, int):
+        root.setLevel(named)
 
 
 def show_error(error: dict[str, Any], log_format: str) -> None:

@@ -30,7 +30,7 @@ def main(arguments: dict[str, Any]) -> None:
         def work(connection: socket.socket) -> None:
             speaking = line.Line(connection)
             try:
-                serve.Worker(speaking, speaking.receive(), arguments).run()
+                serve.Worker(speaking, speaking.exchange(b""), arguments).run()
             except line.Gone:
                 os._exit(0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import gc
 import json
@@ -12,7 +13,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..wire import Frame, Kind
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+from ..wire import Frame, Kind, pack
 from . import account, clock, folders, handler, kernel, logs
 from .context import LambdaContext
 from .fence import Fence
@@ -32,6 +38,7 @@ class Worker:
         """`born` is what this process was started with: `bare` is the memory of a Python without modules."""
         self._line = line
         self._setup = setup.head
+        self._offset = setup.first
         self._standard: list[str] = born["standard"]
         self._peak = _peak if born["role"] == "template" else _peak_of_program
         self._bare: int = born["bare"]
@@ -43,19 +50,25 @@ class Worker:
     def run(self) -> None:
         """Set up, find the handler, and answer calls until the account hangs up."""
         self._furnish()
-        frame = self._line.exchange(Kind.READY, self._start())
+        head, _ = self._guarded(self._load)
+        said, seconds, body = Kind.READY, 0.0, b""
         while True:
-            clock.set_offset(frame.head["offset"])
-            head, body = self._guarded(lambda call=frame: self._call(call))
             logs.flush()
-            frame = self._line.exchange(Kind.DONE, head | self._state(), body)
+            memory = max(0, self._peak() - self._base) + self._bare
+            if self._busy():
+                head["busy"] = True
+            frame = self._line.exchange(pack(said, head, body, seconds, memory))
+            clock.set_offset(frame.first)
+            began = clock.stopwatch()
+            head, body = self._guarded(lambda call=frame: self._call(call))
+            said, seconds = Kind.DONE, clock.stopwatch() - began
 
     # -- set-up ----------------------------------------------------------------------------------
 
     def _furnish(self) -> None:
         """Make this process an environment of this function."""
         setup = self._setup
-        clock.set_offset(setup["offset"])
+        clock.set_offset(self._offset)
         clock.install(self._sleep, threading.get_ident())
         account.connect(self._line.exchange)
         os.environ.update(setup["environment"])
@@ -76,9 +89,7 @@ class Worker:
     def _limit(self) -> None:
         """Limit memory and file sizes. A function's own memory counts from here."""
         threading.stack_size(THREAD_STACK)
-        try:
-            import resource
-        except ImportError:  # Windows has no such limits
+        if resource is None:
             return
         kernel.forget_peak()
         self._base = self._peak()
@@ -92,19 +103,14 @@ class Worker:
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(which, (most, most))
 
-    def _start(self) -> dict[str, Any]:
-        def load() -> tuple[dict[str, Any], bytes]:
-            try:
-                self._handler = handler.find(self._setup["handler"])
-            except MemoryError:
-                raise
-            except Exception as error:
-                return self._failed(error, "")
-            return {}, b""
-
-        head, body = self._guarded(load)
-        logs.flush()
-        return {"error": json.loads(body) if body else None} | head | self._state()
+    def _load(self) -> tuple[dict[str, Any], bytes]:
+        try:
+            self._handler = handler.find(self._setup["handler"])
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  (a module may raise anything)
+            return {"error": self._describe(error, "")}, b""
+        return {}, b""
 
     # -- calls -----------------------------------------------------------------------------------
 
@@ -115,17 +121,14 @@ class Worker:
         assert self._fence is not None
         assert self._handler is not None
         self._fence.new_call()
-        began = clock.stopwatch()
+        context = LambdaContext(call, frame.second)
         try:
-            context = LambdaContext(call)
-            reply = handler.write_reply(self._handler(handler.read_event(frame.body), context))
+            return {}, handler.write_reply(self._handler(handler.read_event(frame.body), context))
         except MemoryError:
             raise
-        except Exception as error:
-            head, reply = self._failed(error, call["request_id"])
-        else:
-            head = {}
-        return head | {"seconds": clock.stopwatch() - began}, reply
+        except Exception as error:  # noqa: BLE001  (a handler may raise anything)
+            described = self._describe(error, call["request_id"])
+            return {"failed": True}, json.dumps(described, ensure_ascii=False).encode("utf-8", "replace")
 
     def _trace(self, trace: str | None) -> None:
         if trace:
@@ -154,10 +157,10 @@ class Worker:
         self._line.out_of_memory()
         os._exit(137)
 
-    def _failed(self, error: Exception, request_id: str) -> tuple[dict[str, Any], bytes]:
+    def _describe(self, error: Exception, request_id: str) -> dict[str, Any]:
         described = handler.describe(error, request_id)
         logs.show_error(described, self._setup["log_format"])
-        return {"failed": True}, json.dumps(described, ensure_ascii=False).encode("utf-8", "replace")
+        return described
 
     @staticmethod
     def _leave(code: int) -> None:
@@ -165,24 +168,16 @@ class Worker:
         os._exit(code)
 
     def _sleep(self, until: float) -> None:
-        clock.set_offset(self._line.exchange(Kind.SLEEP, {"until": until}).head["offset"])
-
-    def _state(self) -> dict[str, Any]:
-        """What the account wants to know after a call."""
-        return {"memory": max(0, self._peak() - self._base) + self._bare, "busy": self._busy()}
+        clock.set_offset(self._line.exchange(pack(Kind.SLEEP, first=until)).first)
 
     def _busy(self) -> bool:
         """Whether anything of the function still runs: a thread, or a process it started."""
-        import _thread
-
         return _thread._count() > 0 or (self._fence is not None and self._fence.started and _has_children())
 
 
 def _peak() -> int:
     """The most memory this process had at once, in bytes; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         return 0
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size if sys.platform == "darwin" else size * 1024

@@ -20,6 +20,12 @@ from typing import Any, Final
 
 from . import kernel
 
+try:
+    import fcntl
+    import resource
+except ImportError:  # Windows, where no template runs
+    pass
+
 PID: Final = struct.Struct(">i")
 ENDED: Final = struct.Struct(">i")
 """On the status pipe: the worker's process id at once, its exit status (negative: the signal) at the end."""
@@ -140,8 +146,6 @@ class Template:
 
 def _clear_ends(line: int, log: int) -> int:
     """Leave the worker its standard input, output and error and its line, and nothing of its siblings."""
-    import fcntl
-
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
@@ -157,8 +161,6 @@ def _mark(mark: int) -> None:
 
     The limit serves message queues, which functions do not have. Children inherit it whatever they do.
     """
-    import resource
-
     with contextlib.suppress(ValueError, OSError, AttributeError):
         resource.setrlimit(12, (mark, mark))  # RLIMIT_MSGQUEUE on Linux
 
