@@ -92,6 +92,8 @@ def test_nothing_belongs_to_one_machine(pattern: re.Pattern[str], cure: str) -> 
         for path in TEXTS
         for number, line in enumerate(text_of(path).splitlines(), 1)
         if pattern.search(line)
+        # On AWS every Lambda function has a folder of this name, so what runs functions speaks of it.
+        and not ("runtime" in path.parts and "/tmp" in line)
     ]
     assert found == [], cure
 

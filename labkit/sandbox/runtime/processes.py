@@ -29,7 +29,7 @@ PATIENCE_FOR_START: Final = 60.0
 PATIENCE_FOR_END: Final = 5.0
 _PACKAGES: Final = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "time_machine")
 _BOOT: Final = """
-import json, sys
+import importlib.util, json, sys
 arguments = json.loads(sys.argv[1])
 try:
     with open("/proc/self/status") as file:
@@ -38,6 +38,12 @@ try:
 except (OSError, StopIteration):
     arguments["bare"] = 0
 arguments["standard"] = list(sys.path)
+# Before anything else is imported: other modules keep references to what this one replaces.
+name = "labkit.sandbox.runtime.worker.folders"
+spec = importlib.util.spec_from_file_location(name, arguments["folders"])
+sys.modules[name] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules[name])
+sys.modules[name].install()
 sys.path += arguments["path"]
 from labkit.sandbox.runtime.worker.main import main
 main(arguments)
@@ -234,7 +240,7 @@ def _spawn_on_windows(line: socket.socket, log: Ends) -> Spawned:
 
 def _program(arguments: dict[str, Any], keep: list[int], **streams: Any) -> subprocess.Popen[bytes]:
     """Start Python with nothing of this process: no user settings, no start-up files, few variables."""
-    words = [sys.executable, "-I", "-S", "-c", _BOOT, json.dumps({"path": _roots(), **arguments})]
+    words = [sys.executable, "-I", "-S", "-c", _BOOT, json.dumps({**_places(), **arguments})]
     return subprocess.Popen(
         words,
         pass_fds=keep,
@@ -252,7 +258,7 @@ def _environment() -> dict[str, str]:
     return variables | silent
 
 
-def _roots() -> list[str]:
+def _places() -> dict[str, Any]:
     """Where labkit and what it needs lie."""
     found = [str(Path(labkit.__file__).parent.parent)]
     for name in _PACKAGES:
@@ -260,7 +266,8 @@ def _roots() -> list[str]:
         if spec is not None and spec.origin is not None:
             file = Path(spec.origin)
             found.append(str(file.parent.parent if file.name == "__init__.py" else file.parent))
-    return list(dict.fromkeys(found))
+    folders = str(Path(__file__).parent / "worker" / "folders.py")
+    return {"path": list(dict.fromkeys(found)), "folders": folders}
 
 
 def readable_places() -> list[str]:

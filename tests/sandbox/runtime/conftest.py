@@ -33,9 +33,10 @@ class Functions:
                 archive.writestr(name, textwrap.dedent(text))
         return data.getvalue()
 
-    def start(self, code: str = "", files: dict[str, str] | None = None, **spec: Any) -> Environment:
-        """A cold start."""
-        spec = {"name": "orders", "handler": "app.handler", "code": self.package(code, files), **spec}
+    def start(self, code: str | bytes = "", files: dict[str, str] | None = None, **spec: Any) -> Environment:
+        """A cold start, of this `app.py` or of this zip."""
+        zipped = code if isinstance(code, bytes) else self.package(code, files)
+        spec = {"name": "orders", "handler": "app.handler", "code": zipped, **spec}
         self.started.append(self.pool.start(FunctionSpec(**spec)))
         return self.started[-1]
 

@@ -147,7 +147,7 @@ def test_a_huge_message_is_cut_and_a_broken_exception_is_no_harm(functions: Any)
 
 def test_a_package_that_is_no_zip(functions: Any) -> None:
     with pytest.raises(PackageError, match="no zip file"):
-        functions.start(code=b"this is not a zip", handler="app.handler")
+        functions.start(b"this is not a zip")
 
 
 def test_what_the_machine_has_installed_is_not_there(functions: Any) -> None:

@@ -39,8 +39,8 @@ class Fence:
 
     def __init__(self, writable: str, readable: list[str], disk: int) -> None:
         """`writable` is the function's /tmp, at most `disk` bytes; `readable` is what else it may read."""
-        self._writable = (writable + os.sep, writable)
-        self._readable = tuple(path.rstrip(os.sep) + os.sep for path in readable) + self._writable
+        self._writable = writable
+        self._readable = tuple(path.rstrip(os.sep) + os.sep for path in (*readable, writable))
         self._exact = frozenset(path.rstrip(os.sep) for path in readable) | {os.sep, writable}
         self._disk = disk
         self._opened = 0
@@ -117,7 +117,8 @@ class Fence:
         found = _whole(path, folder)
         if found is None or found in _DEVICES:
             return
-        if not os.path.realpath(found).startswith(self._writable[0]):  # noqa: PTH
+        real = os.path.realpath(found)  # noqa: PTH
+        if real != self._writable and not real.startswith(self._writable + os.sep):
             raise OSError(errno.EROFS, "Read-only file system", folders.shown(found))
 
     def _read(self, path: Any) -> None:
@@ -145,7 +146,7 @@ class Fence:
 
     def _room(self) -> None:
         self._opened += 1
-        if self._opened % _LOOK_AGAIN == 0 and _size(self._writable[1]) >= self._disk:
+        if self._opened % _LOOK_AGAIN == 0 and _size(self._writable) >= self._disk:
             raise OSError(errno.ENOSPC, "No space left on device", folders.TMP)
 
     # -- processes -------------------------------------------------------------------------------

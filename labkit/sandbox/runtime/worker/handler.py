@@ -109,11 +109,10 @@ def _text(error: BaseException) -> str:
 
 
 def _stack(trace: TracebackType | None) -> list[str]:
-    """The frames of the function's own code, outermost first. Of a very deep stack, both ends."""
-    frames = traceback.extract_tb(trace)
-    own = next((i for i, frame in enumerate(frames) if frame.filename not in _OURS), len(frames))
-    lines = [folders.shown(line) for line in traceback.format_list(frames[own:])]
+    """The frames of the function and of Python, outermost first. Of a very deep stack, both ends."""
+    frames = [frame for frame in traceback.extract_tb(trace) if not frame.filename.startswith(_OURS)]
+    lines = [folders.shown(line) for line in traceback.format_list(frames)]
     return lines if len(lines) <= 200 else [*lines[:100], "  ...\n", *lines[-100:]]
 
 
-_OURS: Final = {__file__, __file__.replace("handler.py", "serve.py")}
+_OURS: Final = __file__.removesuffix("handler.py")

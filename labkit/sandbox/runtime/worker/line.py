@@ -35,8 +35,7 @@ class Line:
         self._frames = Frames()
         self._lock = threading.RLock()
         self._turns = -1
-        self.turns_file = ""
-        """A file that forked processes lock to take turns."""
+        self._forked = False
         self.owner = os.getpid()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
@@ -45,10 +44,14 @@ class Line:
                 after_in_child=self._in_child,
             )
 
+    def take_turns(self, path: str) -> None:
+        """Processes that are forked later lock this file to take turns."""
+        self._turns = os.open(path, os.O_RDWR)
+
     def exchange(self, frame: bytes) -> Frame:
         """Say something and wait for what is said back. Raises `Gone`."""
         with self._lock:
-            if self._turns < 0:  # nobody was forked: threads are all there is
+            if not self._forked:  # threads are all there is
                 return self._exchange(frame)
             fcntl.lockf(self._turns, fcntl.LOCK_EX)
             try:
@@ -75,8 +78,7 @@ class Line:
 
     def _before_fork(self) -> None:
         self._lock.acquire()
-        if self._turns < 0 and self.turns_file:
-            self._turns = os.open(self.turns_file, os.O_RDWR)
+        self._forked = self._turns >= 0
 
     def _in_child(self) -> None:
         self._lock = threading.RLock()

@@ -10,15 +10,12 @@ import sys
 import time
 from typing import Any
 
-from . import folders
-
 _cached: dict[str, Any] = {}
 """botocore's data files, read once and shared by all workers that are forked later."""
 
 
 def main(arguments: dict[str, Any]) -> None:
     """Become what `arguments` say. Does not return."""
-    folders.install()  # before the imports below keep references to `open` and `os.open`
     status = 1
     try:
         _load()

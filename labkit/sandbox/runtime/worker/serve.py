@@ -75,7 +75,7 @@ class Worker:
         LambdaContext.of(setup["arn"])
         for name, value in setup["for_children"].items():
             os.putenv(name, value)  # not in `os.environ`: a function sees what it would see on AWS
-        self._line.turns_file = setup["turns"]
+        self._line.take_turns(setup["turns"])
         os.chdir(setup["task"])
         folders.place(setup["tmp"], setup["task"], setup["opt"], setup["readable"])
         logs.set_up(setup["log_format"], setup["log_level"])
