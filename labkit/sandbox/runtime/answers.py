@@ -112,7 +112,9 @@ def _error(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
         code = code or str(found.get("__type") or found.get("code") or "")
         message = str(found.get("message") or found.get("Message") or "")
     elif text:
-        in_code, in_message = (re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("Code", "Message"))
+        in_code, in_message = (
+            re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("Code", "Message")
+        )
         code = code or (in_code[1] if in_code else "")
         message = in_message[1] if in_message else ""
     return re.split(r"[:;]", code.rpartition("#")[2])[0], message

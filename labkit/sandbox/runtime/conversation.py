@@ -54,7 +54,10 @@ class Over(Exception):
         elif self.code < 0:
             how = f"Runtime exited with error: signal: {_SIGNALS.get(-self.code, -self.code)}"
         if self.reason == "memory":
-            kind, note = "Runtime.OutOfMemory", f"The function needed more than its {spec.memory_mb} MB of memory."
+            kind, note = (
+                "Runtime.OutOfMemory",
+                f"The function needed more than its {spec.memory_mb} MB of memory.",
+            )
         elif self.reason == "processes":
             note = f"The function had more than {MOST_PROCESSES} processes at once, so the lab ended it."
         return FunctionError(kind, f"RequestId: {request_id} Error: {how}", None, request_id, note)

@@ -79,7 +79,7 @@ class Environment:
         self.init_ms = (pace.now() - pace.began) * 1000
         if isinstance(ready, Over):
             self._failure = ready.error(self.spec, "", INIT_TIMEOUT), ready.reason
-        elif (error := ready.head.get("error")):
+        elif error := ready.head.get("error"):
             self._failure = _raised(error), "init"
             self._end()
         self.init_logs = self._take_log()
@@ -122,8 +122,8 @@ class Environment:
         deadline = pace.began + self.spec.timeout_s if call.deadline is None else call.deadline
         done = self._ask(self._question(call, pace, deadline), Kind.DONE, pace, deadline)
         if isinstance(done, Over):
-            error = done.error(self.spec, call.request_id, deadline - pace.began)
-            return self._result(error.payload(), error, pace.now() - pace.began, done.reason)
+            ended = done.error(self.spec, call.request_id, deadline - pace.began)
+            return self._result(ended.payload(), ended, pace.now() - pace.began, done.reason)
         error = _raised(json.loads(done.body)) if done.head.get("failed") else None
         if len(done.body) <= MOST_REPLY:
             return self._result(done.body, error, done.first, "")
@@ -213,4 +213,6 @@ class Environment:
 
 def _raised(said: dict[str, Any]) -> FunctionError:
     """The error that the worker described."""
-    return FunctionError(said["errorType"], said["errorMessage"], tuple(said["stackTrace"]), said["requestId"])
+    return FunctionError(
+        said["errorType"], said["errorMessage"], tuple(said["stackTrace"]), said["requestId"]
+    )

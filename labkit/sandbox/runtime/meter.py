@@ -10,7 +10,7 @@ def group_size(group: int) -> int:
     """How many processes a process group has; 0 where the system does not say."""
     found = 0
     try:
-        names = os.listdir("/proc")  # noqa: PTH208
+        names = os.listdir("/proc")
     except OSError:
         return 0
     for name in names:
@@ -36,7 +36,7 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 def _stat(pid: str) -> list[str]:
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()
     except OSError:
         return []

@@ -27,7 +27,16 @@ from .worker.template import ENDED, PID
 PATIENCE_FOR_START: Final = 60.0
 """The longest the warm process may take to get ready, in seconds. A slow disk needs some."""
 PATIENCE_FOR_END: Final = 5.0
-_PACKAGES: Final = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "time_machine")
+_PACKAGES: Final = (
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "jmespath",
+    "dateutil",
+    "six",
+    "urllib3",
+    "time_machine",
+)
 _BOOT: Final = """
 import importlib.util, json, sys
 arguments = json.loads(sys.argv[1])
@@ -251,10 +260,22 @@ def _program(arguments: dict[str, Any], keep: list[int], **streams: Any) -> subp
 
 
 def _environment() -> dict[str, str]:
-    kept = ("HOME", "LABKIT_CACHE", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "LOCALAPPDATA", "USERPROFILE")
+    kept = (
+        "HOME",
+        "LABKIT_CACHE",
+        "XDG_CACHE_HOME",
+        "LD_LIBRARY_PATH",
+        "SYSTEMROOT",
+        "LOCALAPPDATA",
+        "USERPROFILE",
+    )
     variables = {name: os.environ[name] for name in kept if name in os.environ}
     # Each arena of glibc's allocator would reserve 64 MB of address space per thread.
-    silent = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "MALLOC_ARENA_MAX": "2"}
+    silent = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "MALLOC_ARENA_MAX": "2",
+    }
     return variables | silent
 
 
@@ -285,7 +306,7 @@ def readable_places() -> list[str]:
     kept: list[str] = []
     for place in sorted({*places, *(os.path.realpath(place) for place in places)}):  # noqa: PTH
         inside = any(place.startswith(one + os.sep) for one in kept)
-        if not inside and place != os.sep and os.path.exists(place):  # noqa: PTH110
+        if not inside and place != os.sep and os.path.exists(place):
             kept.append(place)
     return kept
 

@@ -41,7 +41,9 @@ class FunctionSpec:
     arn: str = ""
     region: str = identity.REGION
     access_key: str = identity.credentials(identity.LEARNER)["aws_access_key_id"]
-    secret_key: str = field(default=identity.credentials(identity.LEARNER)["aws_secret_access_key"], repr=False)
+    secret_key: str = field(
+        default=identity.credentials(identity.LEARNER)["aws_secret_access_key"], repr=False
+    )
     session_token: str = field(default="", repr=False)
     log_group: str = ""
     log_stream: str = ""
@@ -96,7 +98,7 @@ class FunctionSpec:
             reserved["AWS_LAMBDA_LOG_LEVEL"] = self.log_level
         changeable = {
             "LANG": "en_US.UTF-8",
-            "PATH": os.pathsep.join((*_programs(), os.path.join(opt, "bin"))),  # noqa: PTH118
+            "PATH": os.pathsep.join((*_programs(), os.path.join(opt, "bin"))),
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         }
         return changeable | dict(self.environment) | reserved | _LAB

@@ -140,7 +140,10 @@ def test_its_own_variables_and_nobody_elses(functions: Any, monkeypatch: pytest.
         "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SESSION_TOKEN": "token", "TZ": ":UTC",
     }  # fmt: skip
     assert {name: found.get(name) for name in wanted} == wanted
-    assert not {"JUPYTER_TOKEN", "HOME", "HTTP_PROXY", "PYTHONPATH", "LABKIT_HOME", "MALLOC_ARENA_MAX"} & found.keys()
+    assert (
+        not {"JUPYTER_TOKEN", "HOME", "HTTP_PROXY", "PYTHONPATH", "LABKIT_HOME", "MALLOC_ARENA_MAX"}
+        & found.keys()
+    )
 
 
 def test_the_context_is_complete(functions: Any) -> None:
@@ -175,7 +178,9 @@ def test_the_context_is_complete(functions: Any) -> None:
     assert said["identity"] == ["id", "pool"]
     assert 29_000 < said["left"] <= 30_000
     assert said["trace"] == "Root=1-2"
-    assert said["shown"].startswith(f"LambdaContext([aws_request_id={request},log_group_name=/aws/lambda/orders,")
+    assert said["shown"].startswith(
+        f"LambdaContext([aws_request_id={request},log_group_name=/aws/lambda/orders,"
+    )
     plain = functions.value(functions.call(environment))
     assert (plain["client"], plain["identity"], plain["trace"]) == (None, [None, None], None)
     assert plain["ids"][3] == "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -217,7 +222,13 @@ def test_json_logs(functions: Any) -> None:
     """
     result = functions.run(code, log_format="JSON", log_level="INFO")
     sold, failed = map(json.loads, result.logs.splitlines())
-    wanted = {"level": "INFO", "message": "sold apples", "logger": "shop", "amount": 3, "requestId": functions.REQUEST}
+    wanted = {
+        "level": "INFO",
+        "message": "sold apples",
+        "logger": "shop",
+        "amount": 3,
+        "requestId": functions.REQUEST,
+    }
     assert wanted.items() <= sold.items()
     assert (failed["level"], failed["errorType"], failed["errorMessage"]) == ("ERROR", "ValueError", "no")
 
@@ -237,7 +248,9 @@ def test_a_hundred_megabytes_of_output_are_cut(functions: Any) -> None:
 
 
 def test_output_that_is_no_text(functions: Any) -> None:
-    result = functions.run("import os\ndef handler(event, context): os.write(1, b'\\xff\\xfe\\n'); print('\\udcff')")
+    result = functions.run(
+        "import os\ndef handler(event, context): os.write(1, b'\\xff\\xfe\\n'); print('\\udcff')"
+    )
     assert result.logs == "\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}\n\\udcff\n"
 
 

@@ -82,7 +82,9 @@ def test_the_environment_lives_on_after_an_exception(functions: Any) -> None:
         ("1 / 0", "app.handler", "ZeroDivisionError", "division by zero"),
     ],
 )  # fmt: skip
-def test_a_function_that_cannot_start(functions: Any, code: str, handler: str, kind: str, message: str) -> None:
+def test_a_function_that_cannot_start(
+    functions: Any, code: str, handler: str, kind: str, message: str
+) -> None:
     environment = functions.start(code, handler=handler)
     assert not environment.alive
     assert kind in environment.init_logs
@@ -104,7 +106,9 @@ def test_a_handler_in_a_folder(functions: Any) -> None:
         assert functions.value(functions.run("", files=files, handler=handler)) == "from a folder"
 
 
-@pytest.mark.parametrize("value", ["{1, 2}", "object()", "{'when': __import__('datetime').date.today()}", "'\\udc80'"])
+@pytest.mark.parametrize(
+    "value", ["{1, 2}", "object()", "{'when': __import__('datetime').date.today()}", "'\\udc80'"]
+)
 def test_a_reply_that_is_no_json(functions: Any, value: str) -> None:
     result = functions.run(f"def handler(event, context): return {value}")
     assert result.error.type == "Runtime.MarshalError"
@@ -160,5 +164,16 @@ def test_what_the_machine_has_installed_is_not_there(functions: Any) -> None:
             return False
     def handler(event, context): return [name for name in event if has(name)]
     """
-    names = ["moto", "pytest", "labkit", "IPython", "boto3", "botocore", "dateutil", "urllib3", "jmespath", "json"]
+    names = [
+        "moto",
+        "pytest",
+        "labkit",
+        "IPython",
+        "boto3",
+        "botocore",
+        "dateutil",
+        "urllib3",
+        "jmespath",
+        "json",
+    ]
     assert functions.value(functions.run(code, names)) == names[4:]

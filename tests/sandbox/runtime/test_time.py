@@ -75,15 +75,20 @@ def test_work_that_falls_due_meanwhile_is_played(functions: Any, sandbox: Sandbo
 
 
 def test_a_sleep_beyond_the_deadline_times_out_at_the_deadline(functions: Any, sandbox: Sandbox) -> None:
-    environment = functions.start("import time\ndef handler(event, context):\n    print('before')\n    time.sleep(60)")
+    environment = functions.start(
+        "import time\ndef handler(event, context):\n    print('before')\n    time.sleep(60)"
+    )
     before = sandbox.clock.time()
     result = functions.call(environment)
     assert (result.error.type, result.reason) == ("Sandbox.Timedout", "timeout")
     assert result.error.message == f"RequestId: {functions.REQUEST} Error: Task timed out after 3.00 seconds"
-    assert result.payload == (
-        f'{{"errorType": "Sandbox.Timedout", "errorMessage": "RequestId: {functions.REQUEST} '
-        'Error: Task timed out after 3.00 seconds"}'
-    ).encode()
+    assert (
+        result.payload
+        == (
+            f'{{"errorType": "Sandbox.Timedout", "errorMessage": "RequestId: {functions.REQUEST} '
+            'Error: Task timed out after 3.00 seconds"}'
+        ).encode()
+    )
     assert 3000 <= result.duration_ms < 3300
     assert (result.logs, result.alive, environment.alive) == ("before\n", False, False)
     assert 3 <= sandbox.clock.time() - before < 4

@@ -74,7 +74,7 @@ def install(until: Callable[[float], None], handler_thread: int) -> None:
             _sleep(min(left, _STEP))
 
     sleep.__doc__, sleep.__module__ = _sleep.__doc__, "time"
-    time.sleep = sleep
+    time.sleep = sleep  # type: ignore[assignment]  # it takes what Python's own takes
     for name in ("monotonic", "perf_counter"):
         setattr(time, name, _moved(getattr(time, name), 1))
         setattr(time, f"{name}_ns", _moved(getattr(time, f"{name}_ns"), 1_000_000_000))

@@ -126,7 +126,9 @@ class Fence:
         if found is None or found.startswith(self._readable) or found in self._exact or found in _DEVICES:
             if found is None or not found.startswith(self._writable) or self._inside(found):
                 return
-        raise FileNotFoundError(errno.ENOENT, "No such file in the function's environment", folders.shown(found))
+        raise FileNotFoundError(
+            errno.ENOENT, "No such file in the function's environment", folders.shown(found)
+        )
 
     def _inside(self, path: str) -> bool:
         # The function may have made a link in its own folder.
@@ -141,7 +143,11 @@ class Fence:
         self._write(link, folder)
 
     def _database(self, path: Any) -> None:
-        if isinstance(path, (str, bytes, os.PathLike)) and os.fspath(path) not in (":memory:", b":memory:", ""):
+        if isinstance(path, (str, bytes, os.PathLike)) and os.fspath(path) not in (
+            ":memory:",
+            b":memory:",
+            "",
+        ):
             self._write(path)
 
     def _room(self) -> None:
@@ -216,9 +222,9 @@ def _whole(path: Any, folder: int | None) -> str | None:
     if isinstance(path, int):
         return None
     text = os.fsdecode(path)
-    if not os.path.isabs(text):  # noqa: PTH117
+    if not os.path.isabs(text):
         base = folders.folder_of(folder) if folder is not None and folder >= 0 else folders.working_folder()
-        text = os.path.join(base or os.sep, text)  # noqa: PTH118
+        text = os.path.join(base or os.sep, text)
     return os.path.normpath(text)
 
 
@@ -227,7 +233,7 @@ def _size(folder: str) -> int:
     for base, _, names in os.walk(folder):
         for name in names:
             try:
-                total += os.lstat(os.path.join(base, name)).st_size  # noqa: PTH118
+                total += os.lstat(os.path.join(base, name)).st_size
             except OSError:
                 continue
     return total

@@ -71,7 +71,7 @@ def shown(text: str) -> str:
 
 def install() -> None:
     """Wrap Python's functions for files. Call it before other modules keep references to them."""
-    builtins.open = io.open = _wrapped(open, 1)  # type: ignore[assignment]
+    builtins.open = io.open = _wrapped(open, 1)
     for names, count in ((_ONE, 1), (_TWO, 2)):
         for name in names:
             original = getattr(os, name, None)
@@ -84,7 +84,7 @@ def install() -> None:
         import sqlite3
     except ImportError:
         return
-    sqlite3.connect = sqlite3.dbapi2.connect = _wrapped(sqlite3.connect, 1)  # type: ignore[assignment]
+    sqlite3.connect = sqlite3.dbapi2.connect = _wrapped(sqlite3.connect, 1)
 
 
 def folder_of(number: int) -> str | None:
@@ -136,7 +136,7 @@ def _opener(original: Callable[..., int]) -> Callable[..., int]:
             # Python does not tell an audit hook about `dir_fd`; a whole path says it all.
             folder = folder_of(dir_fd)
             if folder is not None:
-                return original(os.path.join(folder, os.fsdecode(path)), flags, mode)  # noqa: PTH118
+                return original(os.path.join(folder, os.fsdecode(path)), flags, mode)
         return original(translate(path), flags, mode, dir_fd=dir_fd)
 
     return opened
@@ -153,7 +153,7 @@ def _shows_names(original: Callable[[], str]) -> Callable[[], str]:
 def _replace_in_sets(original: Any, replacement: Any) -> Any:
     # `shutil` asks these sets what a function can do.
     for name in ("supports_dir_fd", "supports_fd", "supports_follow_symlinks", "supports_effective_ids"):
-        functions = getattr(os, name, set())
+        functions: set[Any] = getattr(os, name, set())
         if original in functions:
             functions.add(replacement)
     return replacement
@@ -168,4 +168,4 @@ def _finder(entry: str) -> Any:
         (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
         (importlib.machinery.SourceFileLoader, importlib.machinery.SOURCE_SUFFIXES),
     )
-    return importlib.machinery.FileFinder.path_hook(*loaders)(real)  # type: ignore[arg-type]
+    return importlib.machinery.FileFinder.path_hook(*loaders)(real)

@@ -70,7 +70,7 @@ def _new_identity(user: int, group: int) -> bool:
             ("uid_map", f"{user} {user} 1"),
             ("gid_map", f"{group} {group} 1"),
         ):
-            with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123  (no pathlib in the warm process)
+            with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
     except OSError:
         return False
@@ -119,7 +119,7 @@ def _allow(rules: int, path: str, rights: int) -> None:
     except OSError:
         return  # a folder this machine does not have
     try:
-        if not os.path.isdir(path):  # noqa: PTH112
+        if not os.path.isdir(path):
             rights &= _WRITE_FILE | 1 << 2
         _libc.syscall(_ADD_RULE, rules, 1, struct.pack("=Qi", rights, place), 0)
     finally:
@@ -129,7 +129,7 @@ def _allow(rules: int, path: str, rights: int) -> None:
 def mapped() -> tuple[int, int]:
     """This process's address space and its private writable part, in bytes; zeros where nobody says."""
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        with open("/proc/self/statm", encoding="ascii") as file:
             pages = file.read().split()
     except OSError:
         return 0, 0
@@ -139,7 +139,7 @@ def mapped() -> tuple[int, int]:
 def peak() -> int:
     """The most memory this program had at once, in bytes; 0 where the system does not say."""
     try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
             return next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM")), 0)
     except OSError:
         return 0
@@ -148,7 +148,7 @@ def peak() -> int:
 def forget_peak() -> None:
     """Let the peak of this process's memory count from now."""
     try:
-        with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123
+        with open("/proc/self/clear_refs", "w") as file:
             file.write("5")
     except OSError:
         pass

@@ -29,7 +29,7 @@ def take_over() -> None:
     """Write at once, so that lines of Python and of child programs keep their order; log as AWS's runtime does."""
     for name, number in (("stdout", 1), ("stderr", 2)):
         raw = io.FileIO(number, "w", closefd=False)
-        stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)  # type: ignore[type-var]
+        stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     logging.Formatter.converter = time.gmtime
@@ -55,7 +55,10 @@ def show_error(error: dict[str, Any], log_format: str) -> None:
         when = time.strftime(f"{_WHEN}Z", time.gmtime())
         text = json.dumps({"timestamp": when, "level": "ERROR", **error}, ensure_ascii=False)
     else:
-        lines = [f"[ERROR] {error['errorType']}: {error['errorMessage']}", "Traceback (most recent call last):"]
+        lines = [
+            f"[ERROR] {error['errorType']}: {error['errorMessage']}",
+            "Traceback (most recent call last):",
+        ]
         for entry in error["stackTrace"]:
             for line in entry.splitlines():
                 bare = line.lstrip(" ")
@@ -89,13 +92,18 @@ class _Json(logging.Formatter):
         line: dict[str, Any] = {
             "timestamp": time.strftime(f"{_WHEN}Z", time.gmtime(record.created)),
             "level": record.levelname,
-            "message": record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage(),
+            "message": record.msg
+            if isinstance(record.msg, dict) and not record.args
+            else record.getMessage(),
             "logger": record.name,
         }
         if record.exc_info and record.exc_info[0] is not None:
             kind, error, trace = record.exc_info
             line |= {"stackTrace": traceback.format_tb(trace), "errorType": kind.__name__}
-            line |= {"errorMessage": str(error), "location": f"{record.pathname}:{record.funcName}:{record.lineno}"}
+            line |= {
+                "errorMessage": str(error),
+                "location": f"{record.pathname}:{record.funcName}:{record.lineno}",
+            }
         line["requestId"] = request.current
         line |= {name: value for name, value in vars(record).items() if name not in _KNOWN}
         return json.dumps(line, ensure_ascii=False, default=str)

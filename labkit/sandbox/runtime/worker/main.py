@@ -39,7 +39,11 @@ def main(arguments: dict[str, Any]) -> None:
             control = _own(arguments["control"])
             template.Template(control, lambda number: work(_own(number)), warm).run()
         elif arguments.get("share"):
-            work(socket.fromshare(sys.stdin.buffer.read(arguments["share"])))
+            work(
+                socket.fromshare(  # type: ignore[attr-defined]  # Windows only
+                    sys.stdin.buffer.read(arguments["share"])
+                )
+            )
         else:
             work(_own(arguments["line"]))
         status = 0
@@ -65,8 +69,6 @@ def _load() -> None:
     site.setcopyright()
     site.sethelper()
     import boto3
-    import dateutil.parser
-    import dateutil.tz
     from botocore import loaders
 
     from labkit.sandbox.models import ModelCache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -14,15 +15,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 try:
-    import resource
+    import resource as _resource
 except ImportError:  # Windows has no such limits
-    resource = None  # type: ignore[assignment]
+    _resource = None  # type: ignore[assignment]
 
 from ..wire import Frame, Kind, pack
 from . import account, clock, folders, handler, kernel, logs
 from .context import LambdaContext
 from .fence import Fence
 from .line import Gone, Line
+
+resource: Any = _resource
 
 MEGABYTE: Final = 1 << 20
 THREAD_STACK: Final = MEGABYTE
@@ -60,7 +63,7 @@ class Worker:
             frame = self._line.exchange(pack(said, head, body, seconds, memory))
             clock.set_offset(frame.first)
             began = clock.stopwatch()
-            head, body = self._guarded(lambda call=frame: self._call(call))
+            head, body = self._guarded(functools.partial(self._call, frame))
             said, seconds = Kind.DONE, clock.stopwatch() - began
 
     # -- set-up ----------------------------------------------------------------------------------
@@ -108,7 +111,7 @@ class Worker:
             self._handler = handler.find(self._setup["handler"])
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001  (a module may raise anything)
+        except Exception as error:
             return {"error": self._describe(error, "")}, b""
         return {}, b""
 
@@ -126,7 +129,7 @@ class Worker:
             return {}, handler.write_reply(self._handler(handler.read_event(frame.body), context))
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001  (a handler may raise anything)
+        except Exception as error:
             described = self._describe(error, call["request_id"])
             return {"failed": True}, json.dumps(described, ensure_ascii=False).encode("utf-8", "replace")
 
@@ -180,7 +183,7 @@ def _peak() -> int:
     if resource is None:
         return 0
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size if sys.platform == "darwin" else size * 1024
+    return int(size) if sys.platform == "darwin" else int(size) * 1024
 
 
 def _peak_of_program() -> int:

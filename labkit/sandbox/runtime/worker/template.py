@@ -37,7 +37,9 @@ _PARENT_CHECK_MS: Final = 2_000
 class Template:
     """The loop. `work(line)` is what a forked worker does."""
 
-    def __init__(self, control: socket.socket, work: Callable[[int], None], warm: Callable[[str], None]) -> None:
+    def __init__(
+        self, control: socket.socket, work: Callable[[int], None], warm: Callable[[str], None]
+    ) -> None:
         self._control = control
         self._work = work
         self._warm = warm
@@ -186,7 +188,7 @@ def _sweep(mark: int, spare: Any) -> None:
 
 def _children() -> list[int]:
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:  # noqa: PTH123
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
             return [int(word) for word in file.read().split()]
     except OSError:
         return []
@@ -194,7 +196,7 @@ def _children() -> list[int]:
 
 def _mark_of(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/limits", encoding="ascii") as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/limits", encoding="ascii") as file:
             line = next((line for line in file if line.startswith("Max msgqueue size")), "")
     except OSError:
         return 0
