@@ -12,7 +12,7 @@ import pytest
 
 from labkit.sandbox.runtime import MOST_REPLY, Pool
 
-PATIENCE = 0.4
+PATIENCE = 2.0
 
 
 @pytest.fixture
