@@ -9,6 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_AGAIN = 2.0
+"""Seconds after which code that is still running is interrupted once more."""
+
 
 class TooLong(KeyboardInterrupt):
     """Raised inside code whose time is over.
@@ -36,7 +39,8 @@ def _alarm(seconds: float) -> Iterator[None]:
         raise TooLong
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # It rings again: an error raised in a finaliser is dropped by Python, and the loop would go on for ever.
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     finally:
@@ -80,7 +84,7 @@ class _Watch(threading.Thread):
                     self._changed.wait(left)
                 else:
                     _throw(self._thread)
-                    self._thread = None
+                    self._deadline = time.monotonic() + _AGAIN
 
 
 _watch: list[_Watch] = []

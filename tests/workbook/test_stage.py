@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 import pickle
+import sys
+import warnings
 
+import pytest
+
+from labkit.workbook.limit import TooLong, at_most
 from labkit.workbook.stage import CellBroke
 
 
 def test_a_broken_cell_can_be_told_by_another_process() -> None:
     told = pickle.loads(pickle.dumps(CellBroke(12, "NameError: orders")))
     assert (told.line, told.what, str(told)) == (12, "NameError: orders", "NameError: orders")
+
+
+def test_an_interruption_that_is_dropped_comes_again() -> None:
+    """Python drops an error that is raised in a finaliser; the code around it must end all the same."""
+
+    class Dropped:
+        def __del__(self) -> None:
+            while True:
+                pass
+
+    def for_ever() -> None:
+        Dropped()
+        while True:
+            pass
+
+    with warnings.catch_warnings(), pytest.raises(TooLong):
+        warnings.simplefilter("ignore")
+        sys.unraisablehook, before = (lambda _: None), sys.unraisablehook
+        try:
+            with at_most(0.1):
+                for_ever()
+        finally:
+            sys.unraisablehook = before
