@@ -19,10 +19,11 @@ from .wire import Frame, Kind, Noise, pack
 if TYPE_CHECKING:
     from labkit.sandbox import Sandbox
 
-MOST_PROCESSES: Final = 128
+MOST_PROCESSES: Final = 64
 """More processes than this at one look, and the environment is ended: a fork bomb of programs, not of Python."""
-_LOOK: Final = 0.05
-_COUNT_EVERY: Final = 4
+_SUSPICIOUS: Final = 32
+_LOOK: Final = 0.01
+_CLOSE_LOOK: Final = 0.002
 _STARVED: Final = 4
 """On a machine that is busy elsewhere, a function gets up to so many times its real time to use its share."""
 _SIGNALS: Final = {
@@ -54,10 +55,8 @@ class Over(Exception):
         elif self.code < 0:
             how = f"Runtime exited with error: signal: {_SIGNALS.get(-self.code, -self.code)}"
         if self.reason == "memory":
-            kind, note = (
-                "Runtime.OutOfMemory",
-                f"The function needed more than its {spec.memory_mb} MB of memory.",
-            )
+            kind = "Runtime.OutOfMemory"
+            note = f"The function needed more than its {spec.memory_mb} MB of memory."
         elif self.reason == "processes":
             note = f"The function had more than {MOST_PROCESSES} processes at once, so the lab ended it."
         return FunctionError(kind, f"RequestId: {request_id} Error: {how}", None, request_id, note)
@@ -81,6 +80,8 @@ class Conversation:
         self._used_service = used_service
         self._looks = 0
         self._processor = 0.0
+        self._often = _LOOK
+        self._others = meter.everything()
 
     def ask(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Frame:
         """Send, and serve the worker until the wanted frame comes. Raises `Over`."""
@@ -106,9 +107,9 @@ class Conversation:
                 self._oblige(frame, pace, deadline)
 
     def _next(self, pace: Pace, deadline: float) -> Frame | None:
-        wait = _LOOK
+        wait = self._often
         if self._looks:  # the first look comes soon enough, and most calls are over before it
-            wait = max(0.001, min(deadline - pace.now(), self._patience - pace.worked, _LOOK))
+            wait = max(0.001, min(deadline - pace.now(), self._patience - pace.worked, wait))
         try:
             return self._channel.wait(wait)
         except Ended as ended:
@@ -140,8 +141,8 @@ class Conversation:
         pid = self._channel.process.pid
         if self._looks == 1:
             self._processor = (meter.used_processor(pid) or (0.0, False))[0]
-        if self._looks % _COUNT_EVERY == 0 and meter.group_size(pid) > MOST_PROCESSES:
-            raise Over("processes")
+        if meter.everything() > self._others + _SUSPICIOUS:
+            self._count_processes(pid)
         allowed = min(deadline - pace.now() + pace.worked, self._patience)
         if pace.worked < allowed:
             return
@@ -149,6 +150,19 @@ class Conversation:
         starved = waits and used - self._processor < 0.8 * allowed
         if not starved or pace.worked > _STARVED * allowed:
             self._time_is_up(pace, deadline)
+
+    def _count_processes(self, pid: int) -> None:
+        # The machine has many more processes than before. Whether they are the function's takes a look at
+        # each, and a fork bomb leaves no time for that: the group stands still meanwhile.
+        self._channel.process.signal("SIGSTOP")
+        size = meter.group_size(pid)
+        if size > MOST_PROCESSES:
+            raise Over("processes")
+        if size > _SUSPICIOUS / 2:
+            self._often = _CLOSE_LOOK
+            meter.give_way(pid)  # or this process would not get the next look
+        self._others = meter.everything() - size
+        self._channel.process.signal("SIGCONT")
 
     def _time_is_up(self, pace: Pace, deadline: float) -> None:
         # The worker goes on until it is ended; what it does after its time is nobody's business.

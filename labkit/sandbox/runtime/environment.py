@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,11 +54,12 @@ class Environment:
         self._folder = folder
         self._talk = Conversation(pool.sandbox, spec, channel, pool.patience, pool.used_service)
         self._alive = True
-        self._failure: tuple[FunctionError, Reason] | None = None
+        self._failure: FunctionError | Over | None = None
         self._log = ""
         self._memory = 0
         self._frozen = False
         self._lock = threading.Lock()
+        self._user: int | None = None
 
     @property
     def alive(self) -> bool:
@@ -73,16 +73,20 @@ class Environment:
 
     def start(self, setup: dict[str, Any]) -> None:
         """Have the worker set itself up and load the function. Called once, by the pool."""
-        pace = Pace(self._pool.sandbox.clock)
-        question = pack(Kind.SETUP, setup, first=pace.offset)
-        ready = self._ask(question, Kind.READY, pace, pace.began + INIT_TIMEOUT)
-        self.init_ms = (pace.now() - pace.began) * 1000
-        if isinstance(ready, Over):
-            self._failure = ready.error(self.spec, "", INIT_TIMEOUT), ready.reason
-        elif error := ready.head.get("error"):
-            self._failure = _raised(error), "init"
-            self._end()
-        self.init_logs = self._take_log()
+        self._take_turn()
+        try:
+            pace = Pace(self._pool.sandbox.clock)
+            question = pack(Kind.SETUP, setup, first=pace.offset)
+            ready = self._ask(question, Kind.READY, pace, pace.began + INIT_TIMEOUT)
+            self.init_ms = (pace.now() - pace.began) * 1000
+            if isinstance(ready, Over):
+                self._failure = ready
+            elif error := ready.head.get("error"):
+                self._failure = _raised(error)
+                self._end()
+            self.init_logs = self._take_log()
+        finally:
+            self._end_turn()
 
     def invoke(self, call: Invocation) -> Result:
         """Run the handler once.
@@ -90,30 +94,47 @@ class Environment:
         Whatever the function does, a `Result` comes back. Raises `Busy` while another call is in
         progress, and `LabkitError` when the environment has ended before.
         """
-        if not self._lock.acquire(blocking=False):
-            raise Busy(
-                f"This environment of {self.spec.name} serves a call already. "
-                "An environment serves one call at a time; start another one."
-            )
+        self._take_turn()
         try:
             if self._failure is not None and not self.calls:
-                return self._failed_init(call, *self._failure)
+                return self._failed_init(call, self._failure)
             if not self._alive:
                 raise LabkitError(f"This environment of {self.spec.name} has ended. Start another one.")
             return self._invoke(call)
         finally:
-            self._lock.release()
+            self._end_turn()
 
     def stop(self) -> None:
-        """End the worker with everything it started, and remove its folder. Harmless when it is over."""
-        self._end()
+        """End the worker with everything it started, and remove its folder. Harmless when it is over.
+
+        A call that is in progress fails: its function was killed.
+        """
         self._pool.forget(self)
+        if self._user == threading.get_ident():
+            self._channel.process.kill()  # from inside its own call, which will find it gone
+            return
+        if self._user is not None:
+            self._channel.process.kill()
+        with self._lock:
+            self._end()
 
     def __enter__(self) -> Environment:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _take_turn(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            raise Busy(
+                f"This environment of {self.spec.name} serves a call already. "
+                "An environment serves one call at a time; start another one."
+            )
+        self._user = threading.get_ident()
+
+    def _end_turn(self) -> None:
+        self._user = None
+        self._lock.release()
 
     # -- calls -----------------------------------------------------------------------------------
 
@@ -122,11 +143,11 @@ class Environment:
         deadline = pace.began + self.spec.timeout_s if call.deadline is None else call.deadline
         done = self._ask(self._question(call, pace, deadline), Kind.DONE, pace, deadline)
         if isinstance(done, Over):
-            ended = done.error(self.spec, call.request_id, deadline - pace.began)
-            return self._result(ended.payload(), ended, pace.now() - pace.began, done.reason)
-        error = _raised(json.loads(done.body)) if done.head.get("failed") else None
+            error = done.error(self.spec, call.request_id, deadline - pace.began)
+            return self._result(error.payload(), error, pace.now() - pace.began, done.reason)
+        failed = _raised(json.loads(done.body)) if done.head.get("failed") else None
         if len(done.body) <= MOST_REPLY:
-            return self._result(done.body, error, done.first, "")
+            return self._result(done.body, failed, done.first, "")
         self._end()
         text = f"Response payload size exceeded maximum allowed payload size ({MOST_REPLY} bytes)."
         note = f"The reply had {len(done.body):,} bytes. Put large data into S3 and return where it is."
@@ -134,20 +155,29 @@ class Environment:
         return self._result(large.payload(), large, done.first, "size")
 
     def _question(self, call: Invocation, pace: Pace, deadline: float) -> bytes:
-        more = {
-            "arn": call.invoked_arn,
-            "client_context": call.client_context,
-            "identity": call.identity,
-            "trace_id": call.trace_id,
-            "tenant_id": call.tenant_id,
-        }
-        head = {"request_id": call.request_id} | {name: value for name, value in more.items() if value}
+        head: dict[str, Any] = {"request_id": call.request_id}
+        if call.client_context or call.identity or call.invoked_arn or call.trace_id or call.tenant_id:
+            head |= {
+                "arn": call.invoked_arn or self.spec.own_arn,
+                "client_context": call.client_context,
+                "identity": call.identity,
+                "trace_id": call.trace_id,
+                "tenant_id": call.tenant_id,
+            }
         return pack(Kind.INVOKE, head, call.payload, pace.offset, deadline)
 
-    def _failed_init(self, call: Invocation, failure: FunctionError, reason: Reason) -> Result:
-        message = failure.message.replace("RequestId:  ", f"RequestId: {call.request_id} ")
-        error = FunctionError(failure.type, message, failure.stack, call.request_id, failure.note)
-        return self._result(error.payload(), error, 0.0, reason)
+    def _failed_init(self, call: Invocation, failure: FunctionError | Over) -> Result:
+        if isinstance(failure, FunctionError):
+            raised = replace(failure, request_id=call.request_id)
+            return self._result(raised.payload(), raised, 0.0, "init")
+        error = failure.error(self.spec, call.request_id, self.spec.timeout_s)
+        if failure.reason != "timeout":
+            return self._result(error.payload(), error, 0.0, failure.reason)
+        # AWS tries once more, inside the call and its time-out. It would end the same way.
+        pace = Pace(self._pool.sandbox.clock)
+        with self._pool.sandbox.lock:
+            pace.jump_to(pace.began + self.spec.timeout_s)
+        return self._result(error.payload(), error, self.spec.timeout_s, "timeout")
 
     def _result(self, payload: bytes, error: FunctionError | None, seconds: float, reason: Reason) -> Result:
         self.calls += 1
@@ -167,7 +197,7 @@ class Environment:
         """One question and its answer. A worker that does not answer has ended when this returns."""
         try:
             if self._frozen:
-                self._signal("SIGCONT")
+                self._channel.process.signal("SIGCONT")
                 self._frozen = False
             frame = self._talk.ask(question, wanted, pace, deadline)
         except Over as over:
@@ -179,7 +209,7 @@ class Environment:
         self._memory = max(self._memory, int(frame.second))
         if "busy" in frame.head:
             # Threads and programs that the function left running stand still until the next call, as on AWS.
-            self._signal("SIGSTOP")
+            self._channel.process.signal("SIGSTOP")
             self._frozen = True
         return frame
 
@@ -204,11 +234,6 @@ class Environment:
             return self._channel.take_log()
         log, self._log = self._log, ""
         return log
-
-    def _signal(self, name: str) -> None:
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, getattr(signal, name))
 
 
 def _raised(said: dict[str, Any]) -> FunctionError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import tempfile
 import threading
@@ -40,11 +41,15 @@ class Packages:
             if not place.exists():
                 self._folder.mkdir(exist_ok=True)
                 unfinished = Path(tempfile.mkdtemp(dir=self._folder))
-                room = MOST_UNPACKED
-                for data in zips:
-                    room -= _unpack(data, unfinished, room)
-                unfinished.chmod(0o755)
-                unfinished.rename(place)
+                try:
+                    room = MOST_UNPACKED
+                    for data in zips:
+                        room -= _unpack(data, unfinished, room)
+                    unfinished.chmod(0o755)
+                    unfinished.rename(place)
+                except BaseException:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+                    raise
             return place
 
 

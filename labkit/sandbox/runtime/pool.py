@@ -68,6 +68,9 @@ class Pool:
         """Start the warm process, if this pool uses one. Returns at once: it gets ready beside other work."""
         with self._lock:
             folder = self._own_folder()
+            if self._template is not None and self._template.program.poll() is not None:
+                self._template.stop()  # somebody ended it
+                self._template = None
             if self.mode == "fork" and self._template is None:
                 self._template = Template(folder, kernel_walls=self._kernel_walls)
 
@@ -134,7 +137,7 @@ class Pool:
 
     def _own_folder(self) -> Path:
         if self._folder is None:
-            folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="labkit-functions-")))  # noqa: PTH
+            folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="labkit-functions-")))
             self._folder = folder
             self._packages = Packages(folder)
             self._readable = readable_places()

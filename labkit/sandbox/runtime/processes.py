@@ -27,16 +27,7 @@ from .worker.template import ENDED, PID
 PATIENCE_FOR_START: Final = 60.0
 """The longest the warm process may take to get ready, in seconds. A slow disk needs some."""
 PATIENCE_FOR_END: Final = 5.0
-_PACKAGES: Final = (
-    "boto3",
-    "botocore",
-    "s3transfer",
-    "jmespath",
-    "dateutil",
-    "six",
-    "urllib3",
-    "time_machine",
-)
+_PACKAGES: Final = "boto3 botocore s3transfer jmespath dateutil six urllib3 time_machine".split()
 _BOOT: Final = """
 import importlib.util, json, sys
 arguments = json.loads(sys.argv[1])
@@ -73,6 +64,9 @@ class Process(Protocol):
 
     def kill(self) -> None:
         """End the worker and everything in its process group."""
+
+    def signal(self, name: str) -> None:
+        """Send a signal, such as "SIGSTOP", to the worker and its group; nothing where there are no signals."""
 
     def fileno(self) -> int:
         """What becomes readable when the worker ends, or -1."""
@@ -115,8 +109,12 @@ class Forked:
 
     def kill(self) -> None:
         """End the worker and its group."""
+        self.signal("SIGKILL")
+
+    def signal(self, name: str) -> None:
+        """Signal the worker and its group."""
         if self.ended() is None:
-            _kill_group(self.pid)
+            _signal_group(self.pid, name)
 
     def fileno(self) -> int:
         """The status pipe."""
@@ -142,16 +140,20 @@ class Spawned:
                 how = os.WEXITED | os.WNOHANG | os.WNOWAIT
                 if os.waitid(os.P_PID, self.pid, how) is None:
                     return None
-                _kill_group(self.pid)
+                _signal_group(self.pid, "SIGKILL")
         return self._program.poll()
 
     def kill(self) -> None:
         """End the worker and its group."""
+        if hasattr(os, "killpg"):
+            self.signal("SIGKILL")
+        else:
+            self._program.kill()
+
+    def signal(self, name: str) -> None:
+        """Signal the worker and its group."""
         if self._program.returncode is None:
-            if hasattr(os, "killpg"):
-                _kill_group(self.pid)
-            else:
-                self._program.kill()
+            _signal_group(self.pid, name)
 
     def fileno(self) -> int:
         """Nothing tells: it has to be asked."""
@@ -159,21 +161,30 @@ class Spawned:
 
     def close(self) -> None:
         """Reap it."""
-        self._program.wait(PATIENCE_FOR_END)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._program.wait(PATIENCE_FOR_END)
 
 
 class Template:
     """The warm process, seen from here."""
 
     def __init__(self, folder: Path, *, kernel_walls: bool) -> None:
-        """Start it. It gets ready by itself; the first `fork` waits for that. `folder` keeps its log."""
+        """Start it. It gets ready by itself; the first `fork` waits for that.
+
+        `folder` keeps its log; the template removes it when it ends, if nobody else could.
+        """
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._log = folder / "template.log"
         self._serial = 0
         self._ready = False
         self._lock = threading.Lock()
         self._known: set[str] = set()
-        arguments = {"role": "template", "control": theirs.fileno(), "kernel_walls": kernel_walls}
+        arguments = {
+            "role": "template",
+            "control": theirs.fileno(),
+            "folder": str(folder),
+            "kernel_walls": kernel_walls,
+        }
         with theirs, self._log.open("wb") as log:
             self.program = _program(arguments, [theirs.fileno()], stdout=log, stderr=log)
 
@@ -195,11 +206,11 @@ class Template:
 
     def warm(self, service: str) -> None:
         """Have the template load what clients of an AWS service need. Returns at once."""
-        with self._lock:
-            if service not in self._known:
-                self._known.add(service)
-                with contextlib.suppress(OSError):
-                    self._control.send(json.dumps({"warm": service}).encode())
+        if service in self._known:
+            return
+        with self._lock, contextlib.suppress(OSError):
+            self._known.add(service)
+            self._control.send(json.dumps({"warm": service}).encode())
 
     def stop(self) -> None:
         """Hang up. The template ends its workers and itself."""
@@ -249,7 +260,7 @@ def _spawn_on_windows(line: socket.socket, log: Ends) -> Spawned:
 
 def _program(arguments: dict[str, Any], keep: list[int], **streams: Any) -> subprocess.Popen[bytes]:
     """Start Python with nothing of this process: no user settings, no start-up files, few variables."""
-    words = [sys.executable, "-I", "-S", "-c", _BOOT, json.dumps({**_places(), **arguments})]
+    words = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _BOOT, json.dumps({**_places(), **arguments})]
     return subprocess.Popen(
         words,
         pass_fds=keep,
@@ -260,35 +271,29 @@ def _program(arguments: dict[str, Any], keep: list[int], **streams: Any) -> subp
 
 
 def _environment() -> dict[str, str]:
-    kept = (
-        "HOME",
-        "LABKIT_CACHE",
-        "XDG_CACHE_HOME",
-        "LD_LIBRARY_PATH",
-        "SYSTEMROOT",
-        "LOCALAPPDATA",
-        "USERPROFILE",
-    )
+    kept = "HOME LABKIT_CACHE XDG_CACHE_HOME LD_LIBRARY_PATH SYSTEMROOT LOCALAPPDATA USERPROFILE".split()
     variables = {name: os.environ[name] for name in kept if name in os.environ}
     # Each arena of glibc's allocator would reserve 64 MB of address space per thread.
-    silent = {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "MALLOC_ARENA_MAX": "2",
-    }
-    return variables | silent
+    variables["MALLOC_ARENA_MAX"] = "2"
+    return variables | dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
 
 
 def _places() -> dict[str, Any]:
     """Where labkit and what it needs lie."""
-    found = [str(Path(labkit.__file__).parent.parent)]
+    found = [str(Path(labkit.__file__).parent.parent), *(str(place.parent) for place in _libraries())]
+    folders = str(Path(__file__).parent / "worker" / "folders.py")
+    return {"path": list(dict.fromkeys(found)), "folders": folders}
+
+
+def _libraries() -> list[Path]:
+    """The folder or file of each package that functions and workers need."""
+    found = []
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin is not None:
             file = Path(spec.origin)
-            found.append(str(file.parent.parent if file.name == "__init__.py" else file.parent))
-    folders = str(Path(__file__).parent / "worker" / "folders.py")
-    return {"path": list(dict.fromkeys(found)), "folders": folders}
+            found.append(file.parent if file.name == "__init__.py" else file)
+    return found
 
 
 def readable_places() -> list[str]:
@@ -297,20 +302,16 @@ def readable_places() -> list[str]:
 
     system = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/sys", "/dev", "/nix")
     places = [*system, sys.prefix, sys.base_prefix, sys.exec_prefix, str(cache_folder())]
-    places.append(str(Path(labkit.__file__).parent))
-    for name in _PACKAGES:
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            file = Path(spec.origin)
-            places.append(str(file.parent if file.name == "__init__.py" else file))
+    places += [str(Path(labkit.__file__).parent), *map(str, _libraries())]
     kept: list[str] = []
-    for place in sorted({*places, *(os.path.realpath(place) for place in places)}):  # noqa: PTH
+    for place in sorted({*places, *(os.path.realpath(place) for place in places)}):
         inside = any(place.startswith(one + os.sep) for one in kept)
         if not inside and place != os.sep and os.path.exists(place):
             kept.append(place)
     return kept
 
 
-def _kill_group(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+def _signal_group(group: int, name: str) -> None:
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, getattr(signal, name))

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from labkit.sandbox import identity
 
@@ -160,8 +160,7 @@ class FunctionError:
         return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one call gave.
 
     Times are milliseconds on the account's clock. `init_ms` is set for the first call of an environment

@@ -81,8 +81,20 @@ def pool(new_pool: Callable[..., Pool]) -> Pool:
 
 
 @pytest.fixture
-def functions(pool: Pool) -> Iterator[Functions]:
-    running = Functions(pool)
-    yield running
-    for environment in running.started:
-        environment.stop()
+def functions_on() -> Iterator[Callable[[Pool], Functions]]:
+    """Functions on a certain pool."""
+    made: list[Functions] = []
+
+    def on(pool: Pool) -> Functions:
+        made.append(Functions(pool))
+        return made[-1]
+
+    yield on
+    for running in made:
+        for environment in running.started:
+            environment.stop()
+
+
+@pytest.fixture
+def functions(pool: Pool, functions_on: Callable[[Pool], Functions]) -> Functions:
+    return functions_on(pool)

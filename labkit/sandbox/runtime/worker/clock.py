@@ -18,6 +18,7 @@ from labkit.sandbox.travel import time_machine
 _SAME: Final = 0.0005
 """Moves of the offset below this many seconds are noise of two readings of one clock."""
 _STEP: Final = 0.01
+_FOR_EVER: Final = 1e9
 _sleep: Final = time.sleep
 _monotonic: Final = time.monotonic
 
@@ -42,10 +43,9 @@ def real_time() -> float:
 
 def set_offset(offset: float) -> None:
     """The account's clock is this many seconds ahead of the machine's."""
-    global _offset, _passed
+    global _offset
     if abs(offset - _offset) > _SAME:
-        if offset > _offset:
-            _passed += offset - _offset
+        _pass(offset - _offset)
         _offset = offset
         _go_to(real_time() + offset)
 
@@ -53,6 +53,11 @@ def set_offset(offset: float) -> None:
 def _go_to(moment: float) -> None:
     _traveller.move_to(moment)
     time.time()  # `time_machine` begins to tick at the first reading
+
+
+def _pass(seconds: float) -> None:
+    global _passed
+    _passed += max(0.0, seconds)
 
 
 def stopwatch() -> float:
@@ -63,18 +68,21 @@ def stopwatch() -> float:
 def install(until: Callable[[float], None], handler_thread: int) -> None:
     """Replace Python's clocks and `time.sleep`. `until(moment)` asks the account to let time pass."""
 
-    def sleep(seconds: float, /) -> None:
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9:
-            _sleep(seconds if not isinstance(seconds, (int, float)) or seconds <= 0 else 1e9)
+    def sleep(seconds: Any, /) -> None:
+        if not (isinstance(seconds, (int, float)) and seconds > 0):
+            _sleep(seconds)  # nothing to wait for, or nonsense: Python says what it always says
             return
-        target = time.time() + seconds
+        seconds = min(seconds, _FOR_EVER)
+        target, began = time.time() + seconds, time.monotonic()
         if threading.get_ident() == handler_thread:
             until(target)
+            # Readings of two clocks differ by microseconds; no stopwatch may show less than was slept.
+            _pass(seconds - (time.monotonic() - began))
         while (left := target - time.time()) > 0:
             _sleep(min(left, _STEP))
 
     sleep.__doc__, sleep.__module__ = _sleep.__doc__, "time"
-    time.sleep = sleep  # type: ignore[assignment]  # it takes what Python's own takes
+    time.sleep = sleep
     for name in ("monotonic", "perf_counter"):
         setattr(time, name, _moved(getattr(time, name), 1))
         setattr(time, f"{name}_ns", _moved(getattr(time, f"{name}_ns"), 1_000_000_000))

@@ -26,6 +26,8 @@ _CHANGES: Final = (
     (3, 1 << 14),  # truncate
 )
 """By Landlock ABI version: the rights to change something."""
+_FILE_RIGHTS: Final = 1 << 1 | 1 << 2 | 1 << 3
+"""Of root's rights, those over files: Python itself may lie in a folder that only root can read."""
 _NET: Final = 1 << 0 | 1 << 1  # bind and connect TCP, ABI 4
 _SCOPED: Final = 1 << 0 | 1 << 1  # abstract sockets and signals stay inside, ABI 6
 
@@ -74,10 +76,18 @@ def _new_identity(user: int, group: int) -> bool:
                 file.write(text)
     except OSError:
         return False
-    # A user namespace comes with rights over itself. A function needs none of them.
-    nothing = (ctypes.c_uint32 * 6)()
+    return keep_rights(0)  # a user namespace comes with rights over itself: a function needs none
+
+
+def keep_rights(wanted: int) -> bool:
+    """Give up every right of root's but these (bits of capabilities(7)), for good."""
     version = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    return bool(_libc.capset(version, nothing) == 0)
+    rights = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice, for the upper 32 bits
+    if not _LINUX or _libc.capget(version, rights) != 0:
+        return False
+    kept = rights[1] & wanted
+    rights[:] = [kept, kept, 0, 0, 0, 0]
+    return bool(_libc.capset(version, rights) == 0)
 
 
 def landlock_version() -> int:
@@ -106,6 +116,8 @@ def lock_files(writable: Iterable[str], readable: Iterable[str]) -> bool:
             _allow(rules, path, _READ)
         for path in writable:
             _allow(rules, path, change | _READ)
+        if os.geteuid() == 0:
+            keep_rights(_FILE_RIGHTS)
         if _libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0:
             return False
         return bool(_libc.syscall(_RESTRICT_SELF, rules, 0) == 0)

@@ -8,9 +8,11 @@ running stands still, as it does in a frozen environment on AWS.
 from __future__ import annotations
 
 import os
+import select
+import signal
 import socket
 import threading
-from typing import Final
+from typing import Any, Final
 
 try:
     import fcntl
@@ -36,7 +38,11 @@ class Line:
         self._lock = threading.RLock()
         self._turns = -1
         self._forked = False
+        self._owed = 0
+        self._careful = False
         self.owner = os.getpid()
+        if hasattr(signal, "pthread_sigmask"):
+            self._watch_for_handlers()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._before_fork,
@@ -66,15 +72,58 @@ class Line:
 
     def _exchange(self, frame: bytes) -> Frame:
         try:
+            if self._careful:
+                return self._exchange_carefully(frame)
             self._socket.sendall(frame)
-            while (answer := self._frames.take()) is None:
-                data = self._socket.recv(_PIECE)
-                if not data:
-                    raise Gone
-                self._frames.feed(data)
+            return self._receive()
         except OSError:
             raise Gone from None
+
+    def _exchange_carefully(self, frame: bytes) -> Frame:
+        """The same for a function with signal handlers, which may raise at any moment.
+
+        An answer that nobody waits for any more still comes, and must not be taken for the next one.
+        Handlers run only while nothing is half done: when their signals are let in.
+        """
+        everything = signal.valid_signals()
+        let_in = signal.pthread_sigmask(signal.SIG_BLOCK, everything)
+        try:
+            while self._owed:
+                self._receive()
+                self._owed -= 1
+            self._socket.sendall(frame)
+            self._owed = 1
+            while (answer := self._frames.take()) is None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, let_in)
+                select.select([self._socket], [], [])
+                signal.pthread_sigmask(signal.SIG_BLOCK, everything)
+                self._hear()
+            self._owed = 0
+            return answer
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, let_in)
+
+    def _receive(self) -> Frame:
+        while (answer := self._frames.take()) is None:
+            self._hear()
         return answer
+
+    def _hear(self) -> None:
+        data = self._socket.recv(_PIECE)
+        if not data:
+            raise Gone
+        self._frames.feed(data)
+
+    def _watch_for_handlers(self) -> None:
+        original = signal.signal
+
+        def set_handler(number: int, handler: Any) -> Any:
+            before = original(number, handler)
+            self._careful = self._careful or callable(handler)
+            return before
+
+        set_handler.__doc__ = original.__doc__
+        signal.signal = set_handler  # type: ignore[assignment]
 
     def _before_fork(self) -> None:
         self._lock.acquire()

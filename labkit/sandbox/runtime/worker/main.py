@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
 import socket
 import sys
 import time
@@ -38,12 +39,9 @@ def main(arguments: dict[str, Any]) -> None:
             gc.freeze()  # what is shared with workers stays shared: no collection touches it
             control = _own(arguments["control"])
             template.Template(control, lambda number: work(_own(number)), warm).run()
+            shutil.rmtree(arguments["folder"], ignore_errors=True)  # a notebook that was killed could not
         elif arguments.get("share"):
-            work(
-                socket.fromshare(  # type: ignore[attr-defined]  # Windows only
-                    sys.stdin.buffer.read(arguments["share"])
-                )
-            )
+            work(_shared(arguments["share"]))
         else:
             work(_own(arguments["line"]))
         status = 0
@@ -58,6 +56,12 @@ def main(arguments: dict[str, Any]) -> None:
 def _own(number: int) -> socket.socket:
     connection = socket.socket(fileno=number)
     connection.set_inheritable(False)
+    return connection
+
+
+def _shared(size: int) -> socket.socket:
+    module: Any = socket  # only Windows has `fromshare`
+    connection: socket.socket = module.fromshare(sys.stdin.buffer.read(size))
     return connection
 
 
@@ -117,3 +121,5 @@ def warm(service: str) -> None:
 
     keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
     boto3.client(service, region_name="eu-west-1", **keys).close()
+    gc.collect()
+    gc.freeze()

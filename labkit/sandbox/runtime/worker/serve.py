@@ -10,26 +10,31 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
-try:
-    import resource as _resource
-except ImportError:  # Windows has no such limits
-    _resource = None  # type: ignore[assignment]
-
+from .. import meter
 from ..wire import Frame, Kind, pack
 from . import account, clock, folders, handler, kernel, logs
 from .context import LambdaContext
 from .fence import Fence
 from .line import Gone, Line
 
-resource: Any = _resource
+resource: Any
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None
 
 MEGABYTE: Final = 1 << 20
 THREAD_STACK: Final = MEGABYTE
 """Each thread's stack counts in full against the memory limit; the system's 8 MB would leave room for few."""
+_THREADS: Final = 1024
+"""How many threads and processes a function may have. Source: AWS Lambda developer guide, "Lambda quotas"."""
+_LONGEST_ALONE: Final = 60
+"""Processor seconds for one call of a worker that nobody might be there to end."""
 _ADDRESS_SLACK: Final = 512 * MEGABYTE
 """Address space is not memory: libraries map more than they use. What counts is private writable memory."""
 
@@ -43,7 +48,8 @@ class Worker:
         self._setup = setup.head
         self._offset = setup.first
         self._standard: list[str] = born["standard"]
-        self._peak = _peak if born["role"] == "template" else _peak_of_program
+        self._alone: bool = born["role"] != "template"
+        self._peak = _peak_of_program if self._alone else _peak
         self._bare: int = born["bare"]
         self._base = 0
         self._handler: Callable[[Any, Any], Any] | None = None
@@ -99,12 +105,22 @@ class Worker:
         space, private = kernel.mapped()
         memory = self._setup["memory_mb"] * MEGABYTE
         limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: self._setup["disk"]}
+        if (threads := meter.everything()) > 0:
+            # The system counts all threads of a user together, so this leaves room beside what runs now. It
+            # binds this worker and its children only. The system does not bind root.
+            limits[resource.RLIMIT_NPROC] = threads + _THREADS
         if space:
             limits[resource.RLIMIT_DATA] = private + max(memory - self._bare, 16 * MEGABYTE)
             limits[resource.RLIMIT_AS] = space + memory + _ADDRESS_SLACK
         for which, most in limits.items():
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(which, (most, most))
+
+    def _limit_processor(self) -> None:
+        # A forked worker ends with the template. A program of its own whose notebook was killed would not.
+        if self._alone and resource is not None:
+            hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+            resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + _LONGEST_ALONE, hard))
 
     def _load(self) -> tuple[dict[str, Any], bytes]:
         try:
@@ -124,6 +140,7 @@ class Worker:
         assert self._fence is not None
         assert self._handler is not None
         self._fence.new_call()
+        self._limit_processor()
         context = LambdaContext(call, frame.second)
         try:
             return {}, handler.write_reply(self._handler(handler.read_event(frame.body), context))
@@ -182,8 +199,8 @@ def _peak() -> int:
     """The most memory this process had at once, in bytes; 0 where the system does not say."""
     if resource is None:
         return 0
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(size) if sys.platform == "darwin" else int(size) * 1024
+    size: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
 
 
 def _peak_of_program() -> int:

@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import struct
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -32,6 +33,8 @@ ENDED: Final = struct.Struct(">i")
 _MARK_BASE: Final = 600_000
 _MARKS: Final = 500_000
 _PARENT_CHECK_MS: Final = 2_000
+_LAST_MOMENTS: Final = 3.0
+"""The longest time to wait for killed processes to be gone, in seconds."""
 
 
 class Template:
@@ -125,15 +128,16 @@ class Template:
 
     def _bury(self, pid: int) -> None:
         worker = self._workers.pop(pid, None)
-        if worker is not None:
-            # The group first: as long as the worker is not reaped, its number cannot mean somebody else.
-            _kill_group(pid)
-        _, outcome = os.waitpid(pid, 0)
-        if worker is not None:
-            status, mark = worker
-            _sweep(mark, spare=self._workers.keys())
-            self._tell(status, ENDED.pack(os.waitstatus_to_exitcode(outcome)))
-            os.close(status)
+        if worker is None:
+            os.waitpid(pid, 0)  # an orphan of some worker
+            return
+        status, mark = worker
+        # The group first: as long as the worker is not reaped, its number cannot mean somebody else.
+        _kill_group(pid)
+        outcome = _reap_group(pid)
+        _sweep(mark, spare=self._workers.keys())
+        self._tell(status, ENDED.pack(os.waitstatus_to_exitcode(outcome)))
+        os.close(status)
 
     def _end_all(self) -> None:
         for pid in list(self._workers):
@@ -170,6 +174,21 @@ def _mark(mark: int) -> None:
 def _kill_group(group: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+
+
+def _reap_group(group: int) -> int:
+    """Reap a worker and the orphans of its group. Returns the worker's status."""
+    outcome = signal.SIGKILL.value
+    end = time.monotonic() + _LAST_MOMENTS
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < end:
+            pid, status = os.waitpid(-group, os.WNOHANG)
+            if pid == group:
+                outcome = status
+            elif pid == 0:  # killed, and not dead yet
+                _kill_group(group)
+                select.select([], [], [], 0.001)
+    return outcome
 
 
 def _sweep(mark: int, spare: Any) -> None:
