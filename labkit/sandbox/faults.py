@@ -15,6 +15,8 @@ from labkit.errors import UsageError
 KNOWN: dict[str, str] = {
     "sqs.duplicate": "share of deliveries from standard queues that come a second time",
     "sqs.disorder": "share of deliveries from standard queues that overtake or fall behind",
+    "delivery.unavailable": "share of attempts of one service to deliver to another that find the target down",
+    "delivery.duplicate": "share of deliveries from one service to another that are made twice",
     "sqs.batch_entry_fails": "share of SendMessageBatch entries that come back under Failed",
 }
 

@@ -129,10 +129,10 @@ class Trace:
     def since(self, mark: int) -> Iterator[Event]:
         """The events with a higher number than `mark`, newest first."""
         for event in reversed(self._events):
-            # A call stands in the record after the things it caused but carries a lower number.
+            # A call or a delivery stands in the record after the things it caused but carries a lower number.
             if event.sequence > mark:
                 yield event
-            elif event.kind != "call":
+            elif event.kind not in ("call", "delivery", "refused"):
                 return
 
     def where(

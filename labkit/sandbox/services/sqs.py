@@ -50,10 +50,11 @@ from moto.moto_api._internal import mock_random
 from moto.sqs import models
 from moto.sqs.exceptions import SQSException
 
-from labkit.sandbox import current
+from labkit.sandbox import current, delivery
 from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _sqs_api as api
 from labkit.sandbox.services import _sqs_attributes as attributes
+from labkit.sandbox.services import _sqs_deliveries as deliveries
 from labkit.sandbox.services import _sqs_engine as engine
 from labkit.sandbox.services import _sqs_errors as errors
 from labkit.sandbox.services import _sqs_moves as moves
@@ -387,3 +388,6 @@ def list_message_move_tasks(self: Any) -> ActionResult:
 def cancel_message_move_task(self: Any) -> ActionResult:
     """CancelMessageMoveTask."""
     return ActionResult({"ApproximateNumberOfMessagesMoved": moves.cancel(self.params["TaskHandle"])})
+
+
+delivery.receives("arn:sqs", delivery.Receiver(("sqs:SendMessage",), deliveries.accept, find=deliveries.find))
