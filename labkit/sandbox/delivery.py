@@ -45,6 +45,8 @@ RECEIVERS: Final[dict[str, str]] = {
 """Kind of target -> the service module that receives. `arn:` and the service, or the scheme of a URL."""
 
 
+_USES_OF_A_KEY: Final = ("kms:GenerateDataKey", "kms:Decrypt")
+"""What a service needs to do with the key of an encrypted target (SQS developer guide, key management)."""
 _LATEST_DUPLICATE: Final = 20.0
 """Seconds after which a duplicate arrives at the latest. The figure is ours; AWS gives none."""
 
@@ -217,25 +219,22 @@ def _permission(parcel: Parcel, receiver: Receiver) -> str:
 
     resource = receiver.resource(parcel)
     owner = _account(resource) or _account(parcel.source)
-    context = {"aws:SourceArn": parcel.source, "aws:SourceAccount": _account(parcel.source)}
-    caller = _caller(parcel)
-    policy = resources.policy_of(resource)
+    # A role's session calls as anybody would; only a service says on whose behalf it comes.
+    context = {} if parcel.role else _on_behalf_of(parcel)
+    caller, policy = _caller(parcel), resources.policy_of(resource)
     said = ""
     for action in receiver.actions:
         decision = caller.may(
-            action, resource, account=owner, policies=[policy] if policy else [],
-            context={} if parcel.role else context,
-        )  # fmt: skip
+            action, resource, account=owner, policies=[policy] if policy else [], context=context
+        )
         if not decision.allowed:
             raise _denied(decision)
         said = said or decision.sentence
     if key := resources.key_of(resource):
-        region = resource.split(":")[3]
-        refusal = keys.key_refusal(
-            caller, key, owner, region, ("kms:GenerateDataKey", "kms:Decrypt"), context
-        )
+        service, region = resource.split(":")[2:4]
+        refusal = keys.key_refusal(caller, key, owner, region, _USES_OF_A_KEY, context, via=service)
         if refusal is not None:
-            raise Refused(refusal.code, refusal.message)
+            raise Refused(refusal.code, refusal.message, refusal.note)
     return said
 
 
@@ -246,14 +245,17 @@ def _caller(parcel: Parcel) -> Caller:
     service = Caller.service(parcel.principal)
     if not parcel.role:
         return service
-    context = {"aws:SourceArn": parcel.source, "aws:SourceAccount": _account(parcel.source)}
-    decision = may_assume(service, parcel.role, context=context)
+    decision = may_assume(service, parcel.role, context=_on_behalf_of(parcel))
     if not decision.allowed:
         raise _denied(decision)
     session = session_of(parcel.role, parcel.id or parcel.sender)
     if session is None:
         raise Refused("AccessDenied", f"There is no role {parcel.role}.")
     return session
+
+
+def _on_behalf_of(parcel: Parcel) -> dict[str, str]:
+    return {"aws:SourceArn": parcel.source, "aws:SourceAccount": _account(parcel.source)}
 
 
 def _denied(decision: Decision) -> Refused:
