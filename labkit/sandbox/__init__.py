@@ -81,6 +81,7 @@ class Sandbox:
         self.trace = Trace()
         self.clock = Clock(self.trace)
         self.faults = Faults()
+        self.faults.clock = self.clock.time
         self.random = random.Random(seed)
         self.guard = Guard(identity.environment())
         self.attached: dict[str, Any] = {}

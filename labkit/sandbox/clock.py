@@ -76,6 +76,7 @@ class Clock:
         self._heap: list[tuple[float, int]] = []
         self._sequence = itertools.count(1)
         self._playing = False
+        self._still = 0
         trace.clock = self.time
 
     # -- reading ---------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ class Clock:
         target = self.time() + step
         played = self._play_until(target, stop=None)
         self._go_to(max(target, self.time()))
-        self._offset = self.time() - real_time()
+        self._keep_offset()
         return Moved(step, played, self.now())
 
     def run_until(
@@ -132,16 +133,33 @@ class Clock:
         if not done:
             self._go_to(max(target, self.time()))
             done = holds()
-        self._offset = self.time() - real_time()
+        self._keep_offset()
         return done
 
     def catch_up(self) -> int:
         """Play what fell due while nobody looked. Returns how many pieces of work were played."""
         if self._playing or not self._heap or self._heap[0][0] > self.time():
             return 0
-        played = self._play_until(self.time(), stop=None)
-        self._go_to(real_time() + self._offset)
+        now = self.time()
+        played = self._play_until(now, stop=None)
+        self._go_to(max(now, self.time()) if self._still else real_time() + self._offset)
         return played
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inside, no time passes by itself: only `advance`, long polls and other waits move the clock.
+
+        So a story is the same on a slow machine as on a fast one. When it ends, the clock runs on from where
+        it stands. Pauses nest.
+        """
+        moment, self._still = self.time(), self._still + 1
+        self._go_to(moment)
+        try:
+            yield
+        finally:
+            moment, self._still = self.time(), self._still - 1
+            self._go_to(moment)
+            self._keep_offset()
 
     # -- work for later --------------------------------------------------------------------------
 
@@ -196,6 +214,7 @@ class Clock:
 
     def export(self) -> tuple[float, tuple[Due, ...]]:
         """Offset and due work, as `restore` takes them."""
+        self._keep_offset()
         return self._offset, tuple(self._live.values())
 
     def restore(self, state: tuple[float, tuple[Due, ...]]) -> None:
@@ -210,7 +229,10 @@ class Clock:
 
     def _go_to(self, moment: float) -> None:
         if self._traveller is not None:
-            self._traveller.move_to(moment)
+            self._traveller.move_to(moment, tick=not self._still)
+
+    def _keep_offset(self) -> None:
+        self._offset = self.time() - real_time()
 
     def _condition(self, condition: Callable[[], object] | str) -> Callable[[], bool]:
         if isinstance(condition, str):

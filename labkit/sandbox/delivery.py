@@ -145,7 +145,9 @@ def send(parcel: Parcel, after: float = 0.0) -> None:
     sandbox = current()
     now = sandbox.clock.time()
     sandbox.clock.schedule(now + after, attempt, *parcel)
-    if not parcel.attempt and sandbox.faults.strikes("delivery.duplicate", parcel.id, parcel.target):
+    if not parcel.attempt and sandbox.faults.strikes(
+        "delivery.duplicate", parcel.id, parcel.target, target=parcel.target
+    ):
         later = sandbox.faults.dice("delivery.duplicate", parcel.id).uniform(0, _LATEST_DUPLICATE)
         sandbox.clock.schedule(now + after + later, attempt, *parcel)
 
@@ -181,7 +183,8 @@ def _way(sandbox: Sandbox, parcel: Parcel) -> tuple[Receiver, str]:
     receiver = receiver_of(parcel.target)
     if receiver is None:
         raise _not_simulated(parcel)
-    if _struck(sandbox, parcel):
+    whom = (parcel.id, parcel.target, parcel.attempt)
+    if sandbox.faults.strikes("delivery.unavailable", *whom, target=parcel.target):
         raise Unavailable("ServiceUnavailable", "The fault delivery.unavailable is switched on in this lab.")
     receiver.find(parcel)
     return receiver, _permission(parcel, receiver)
@@ -196,12 +199,6 @@ def _hand_over(receiver: Receiver, parcel: Parcel) -> str:
 
 def _not_simulated(parcel: Parcel) -> Refused:
     return Refused("NotSimulated", f"Delivery to {parcel.target} is not simulated here; it exists on AWS.")
-
-
-def _struck(sandbox: Sandbox, parcel: Parcel) -> bool:
-    wanted = str(sandbox.faults.details("delivery.unavailable").get("target") or parcel.target)
-    hit = parcel.target == wanted or parcel.target.rpartition(":")[2] == wanted
-    return hit and sandbox.faults.strikes("delivery.unavailable", parcel.id, parcel.target, parcel.attempt)
 
 
 def _sender(parcel: Parcel) -> Sender:

@@ -177,3 +177,67 @@ def test_the_clock_reads_well(sandbox: Sandbox) -> None:
     moved = sandbox.clock.advance(hours=1, seconds=1)
     assert "The clock moved 1 h 1 s." in repr(moved)
     assert "ahead of real time" in repr(sandbox.clock)
+
+
+# -- a clock that stands still -------------------------------------------------------------------------
+
+
+def busy(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def test_while_paused_only_moves_of_the_clock_pass_time(sandbox: Sandbox) -> None:
+    with sandbox.clock.paused():
+        start = time.time()
+        busy(0.02)
+        boto3.client("sqs").list_queues()
+        assert time.time() == start == sandbox.clock.time()
+        sandbox.clock.schedule(start + 5, note_and_follow, "first", 7)
+        sandbox.clock.advance(seconds=60)
+        assert time.time() == pytest.approx(start + 60, abs=1e-6)
+        assert [round(when - start, 3) for _, when in PLAYED] == [5, 12]
+    busy(0.01)
+    assert 60 < time.time() - start < 62
+
+
+def test_pauses_nest_and_the_clock_runs_on_afterwards(sandbox: Sandbox) -> None:
+    with sandbox.clock.paused():
+        with sandbox.clock.paused():
+            sandbox.clock.advance(hours=1)
+        inside = time.time()
+        busy(0.01)
+        assert time.time() == inside
+    assert time.time() - inside < 2
+    before = time.time()
+    busy(0.01)
+    assert time.time() > before
+
+
+def test_a_long_poll_passes_its_time_while_paused(sandbox: Sandbox) -> None:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    with sandbox.clock.paused():
+        start = time.time()
+        assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+        assert time.time() - start == pytest.approx(20, abs=1e-6)
+
+
+def test_a_rehearsal_inside_a_pause_ends_where_it_began(sandbox: Sandbox) -> None:
+    with sandbox.clock.paused():
+        start = time.time()
+        with sandbox.rehearsal():
+            sandbox.clock.advance(days=2)
+        assert time.time() - start < 0.5
+        after = time.time()
+        busy(0.01)
+        assert time.time() == after
+
+
+def test_a_pause_ends_when_the_code_inside_fails(sandbox: Sandbox) -> None:
+    with pytest.raises(ZeroDivisionError), sandbox.clock.paused():
+        raise ZeroDivisionError
+    before = time.time()
+    busy(0.01)
+    assert time.time() > before

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from labkit.sandbox.authorization import stores
+from labkit.sandbox import stores
 from labkit.sandbox.authorization.account import Caller
 from labkit.sandbox.authorization.decision import Decision
 from labkit.sandbox.authorization.patterns import arn_parts

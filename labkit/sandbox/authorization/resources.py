@@ -10,15 +10,16 @@ statements of its own), https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from labkit.sandbox.authorization import stores
+from labkit.sandbox import stores
 from labkit.sandbox.authorization.policy import InvalidPolicy, Policy
-from labkit.sandbox.authorization.stores import Arn
-from labkit.sandbox.authorization.validation import ELEMENTS, PolicyKind
+from labkit.sandbox.authorization.validation import PolicyKind
+from labkit.sandbox.documents import Document, denies, document_of
+from labkit.sandbox.stores import Arn
 
-Document = str | Mapping[str, Any]
+__all__ = ["PolicyRefused", "check_policy", "denies", "document_of", "key_of", "policy_of"]
 
 
 # -- policies -------------------------------------------------------------------------------------------
@@ -38,135 +39,12 @@ def policy_of(arn: str) -> Policy | None:
     return Policy.stored(text, kind, _NAMES.get(service, "the resource's policy"))
 
 
-def document_of(arn: str) -> Document | None:
-    """The same policy as it is stored: JSON text, or what JSON text becomes. Do not change it."""
-    parts = Arn.of(arn)
-    finder = _POLICIES.get(parts.service) if parts else None
-    return finder(parts) if finder and parts else None
-
-
-def denies(arn: str) -> bool:
-    """Whether the policy of a resource has any Deny. Made for every call of an administrator, so it is quick."""
-    document = document_of(arn)
-    if not document:
-        return False
-    if isinstance(document, str):
-        return '"Deny"' in document
-    statements = document.get("Statement")
-    several = [statements] if isinstance(statements, Mapping) else statements or ()
-    return any(statement.get("Effect") == "Deny" for statement in several)
-
-
 _NAMES: Final = {
     "sqs": "the queue's policy", "sns": "the topic's policy", "lambda": "the function's policy",
     "events": "the event bus's policy", "kms": "the key's policy", "s3": "the bucket's policy",
     "secretsmanager": "the secret's policy", "ecr": "the repository's policy", "dynamodb": "the table's policy",
     "kinesis": "the stream's policy", "logs": "the log group's resource policy",
     "iam": "the role's trust policy",
-}  # fmt: skip
-
-
-def _queue_policy(arn: Arn) -> Document | None:
-    queue = stores.queue(arn)
-    kept = vars(queue).get("_policy_json") if queue is not None else None
-    return kept if kept and kept.get("Statement") else None
-
-
-def _topic_policy(arn: Arn) -> Document | None:
-    topic = stores.topic(arn)
-    kept: Document | None = topic._policy_json if topic is not None else None
-    return kept if isinstance(kept, Mapping) and kept.get("Statement") else None
-
-
-def _function_policy(arn: Arn) -> Document | None:
-    """The statements for this very ARN. `$LATEST` is the function itself."""
-    function = stores.function(arn)
-    if function is None:
-        return None
-    wanted = arn.whole.removesuffix(":$LATEST")
-    bare = function.function_arn.removesuffix(":$LATEST")
-    found = [
-        _lambda_statement(statement)
-        for statement in function.policy.statements
-        if str(statement.get("Resource", bare)).removesuffix(":$LATEST") == wanted
-    ]
-    return {"Version": "2012-10-17", "Id": "default", "Statement": found} if found else None
-
-
-def _lambda_statement(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """A statement as AWS shows it. moto leaves bare principals and what AddPermission alone knows."""
-    statement = {name: value for name, value in kept.items() if name in ELEMENTS}
-    principal = statement.get("Principal")
-    if isinstance(principal, str) and principal != "*":
-        is_service = "." in principal and ":" not in principal
-        statement["Principal"] = {"Service" if is_service else "AWS": principal}
-    if url := kept.get("FunctionUrlAuthType"):
-        conditions = {name: dict(block) for name, block in statement.get("Condition", {}).items()}
-        conditions.setdefault("StringEquals", {})["lambda:FunctionUrlAuthType"] = url
-        statement["Condition"] = conditions
-    return statement
-
-
-def _bus_policy(arn: Arn) -> Document | None:
-    bus = stores.bus(arn)
-    text = bus.policy if bus is not None else None
-    # moto writes the star of PutPermission's Principal into an ARN, too.
-    return text.replace('"AWS": "arn:aws:iam::*:root"', '"AWS": "*"') if text else None
-
-
-def _key_policy(arn: Arn) -> Document | None:
-    key = stores.key(arn.whole, "", "")
-    return str(key.policy) if key is not None else None
-
-
-def _bucket_policy(arn: Arn) -> Document | None:
-    text = getattr(stores.bucket(arn.name.partition("/")[0]), "policy", None)
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-
-
-def _secret_policy(arn: Arn) -> Document | None:
-    return getattr(stores.secret(arn.whole, "", ""), "policy", None)
-
-
-def _repository_policy(arn: Arn) -> Document | None:
-    return getattr(stores.repository(arn), "policy", None)
-
-
-def _table_policy(arn: Arn) -> Document | None:
-    backend = stores.backend_of("dynamodb", arn.account, arn.region)
-    if backend is None:
-        return None
-    table = arn.whole.partition("/index/")[0]  # an index answers to its table's policy
-    kept = backend.resource_policies.get(arn.whole) or backend.resource_policies.get(table)
-    return str(kept.policy_doc) if kept is not None else None
-
-
-def _stream_policy(arn: Arn) -> Document | None:
-    backend = stores.backend_of("kinesis", arn.account, arn.region)
-    return backend.resource_policies.get(arn.whole) if backend is not None else None
-
-
-def _logs_policy(arn: Arn) -> Document | None:
-    """All resource policies of the Region together: each names the log groups it is about."""
-    backend = stores.backend_of("logs", arn.account, arn.region)
-    statements: list[Any] = []
-    for kept in list(backend.resource_policies.values()) if backend is not None else ():
-        try:
-            found = json.loads(kept.policy_document)["Statement"]
-        except (ValueError, TypeError, KeyError):
-            continue  # kept by moto as it came; AWS would have refused it
-        statements += [found] if isinstance(found, Mapping) else found
-    return {"Version": "2012-10-17", "Statement": statements} if statements else None
-
-
-def _trust_policy(arn: Arn) -> Document | None:
-    return getattr(stores.role(arn), "assume_role_policy_document", None)
-
-
-_POLICIES: Final[dict[str, Callable[[Arn], Document | None]]] = {
-    "sqs": _queue_policy, "sns": _topic_policy, "lambda": _function_policy, "events": _bus_policy,
-    "kms": _key_policy, "s3": _bucket_policy, "secretsmanager": _secret_policy, "ecr": _repository_policy,
-    "dynamodb": _table_policy, "kinesis": _stream_policy, "logs": _logs_policy, "iam": _trust_policy,
 }  # fmt: skip
 
 

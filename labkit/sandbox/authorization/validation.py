@@ -22,7 +22,7 @@ PolicyKind = Literal["identity", "resource", "boundary", "session", "key", "trus
 KINDS: Final = ("identity", "resource", "boundary", "session", "key", "trust", "scp")
 _OF_A_RESOURCE: Final = ("resource", "key", "trust")
 _TOP: Final = ("Version", "Id", "Statement")
-ELEMENTS: Final = (
+_ELEMENTS: Final = (
     "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
 )  # fmt: skip
 _VERSIONS: Final = ("2008-10-17", "2012-10-17")
@@ -109,7 +109,7 @@ def _check_names(block: Mapping[str, Any], known: tuple[str, ...], what: str) ->
 def _check_statement(where: str, statement: Any, kind: PolicyKind) -> None:
     if not isinstance(statement, Mapping):
         raise InvalidPolicy(_SYNTAX, f"{where} must be an object with Effect, Action and so on.")
-    _check_names(statement, ELEMENTS, where)
+    _check_names(statement, _ELEMENTS, where)
     for element in ("Action", "Resource", "Principal"):
         if element in statement and f"Not{element}" in statement:
             raise InvalidPolicy(_SYNTAX, f"{where} has both {element} and Not{element}. Keep one.")

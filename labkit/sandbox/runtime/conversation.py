@@ -7,8 +7,9 @@ the while and held only to answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import answers, meter
 from .channel import Channel, Ended
@@ -62,6 +63,25 @@ class Over(Exception):
         return FunctionError(kind, f"RequestId: {request_id} Error: {how}", None, request_id, note)
 
 
+T = TypeVar("T")
+Steps = Generator[float, None, T]
+"""Work in pieces: yields the moment (seconds since 1970, the account's clock) until which it waits."""
+
+
+def at_once(sandbox: Sandbox, steps: Steps[T]) -> T:
+    """Drive work to its end here and now: the account's clock jumps over every wait."""
+    try:
+        while True:
+            until = next(steps)
+            with sandbox.lock:
+                behind = until - sandbox.clock.time()
+                if behind > 0:
+                    sandbox.clock.advance(behind)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
 class Conversation:
     """One question to a worker, until its answer comes or will not come."""
 
@@ -83,25 +103,48 @@ class Conversation:
         self._often = _LOOK
         self._others = meter.everything()
 
-    def ask(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Frame:
-        """Send, and serve the worker until the wanted frame comes. Raises `Over`."""
+    def steps(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Steps[Frame]:
+        """Send, and serve the worker until the wanted frame comes. Raises `Over`.
+
+        Yields moments until which the worker sleeps; whoever drives this goes on when they have come.
+        """
+        self._looks = 0
+        self._channel.send(question)
+        while True:
+            try:
+                with self._unlocked():
+                    frame = self._listen(wanted, pace, deadline)
+            except Over as over:
+                if over.reason == "timeout":
+                    # The worker would go on; what it does after its time is nobody's business.
+                    self._channel.process.kill()
+                    yield from pace.until(deadline)
+                raise
+            if frame.kind == wanted:
+                return frame
+            yield from pace.until(frame.first)
+            self._channel.send(pack(Kind.TIME, first=pace.offset))
+
+    @contextmanager
+    def _unlocked(self) -> Iterator[None]:
+        """Leave the account's lock to others, however often the calling thread holds it."""
         lock: Any = self._sandbox.lock  # its private methods are those that `Condition.wait` uses
         if not lock._is_owned():
-            return self._ask(question, wanted, pace, deadline)
-        held = lock._release_save()  # however often the calling thread holds it
+            yield
+            return
+        held = lock._release_save()
         try:
-            return self._ask(question, wanted, pace, deadline)
+            yield
         finally:
             lock._acquire_restore(held)
 
-    def _ask(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Frame:
-        self._looks = 0
-        self._channel.send(question)
+    def _listen(self, wanted: Kind, pace: Pace, deadline: float) -> Frame:
+        """Serve the worker until it has the wanted answer, or sleeps."""
         while True:
             frame = self._next(pace, deadline)
             if frame is None:
                 self._look(pace, deadline)
-            elif frame.kind == wanted:
+            elif frame.kind == wanted or (frame.kind == Kind.SLEEP and frame.first < deadline):
                 return frame
             else:
                 self._oblige(frame, pace, deadline)
@@ -123,15 +166,10 @@ class Conversation:
             self._used_service(frame.head.get("service"))
             reply = answers.answer(self._sandbox, self._spec, frame, pace)
             if pace.now() >= deadline:
-                self._time_is_up(pace, deadline)
+                raise Over("timeout")
             self._channel.send(reply)
         elif frame.kind == Kind.SLEEP:
-            until = min(frame.first, deadline)
-            if until >= deadline:
-                self._time_is_up(pace, deadline)
-            with self._sandbox.lock:
-                pace.jump_to(until)
-            self._channel.send(pack(Kind.TIME, first=pace.offset))
+            raise Over("timeout")
         else:
             raise Over("memory" if frame.kind == Kind.FULL else "exit")
 
@@ -149,7 +187,7 @@ class Conversation:
         used, waits = meter.used_processor(pid) or (0.0, False)
         starved = waits and used - self._processor < 0.8 * allowed
         if not starved or pace.worked > _STARVED * allowed:
-            self._time_is_up(pace, deadline)
+            raise Over("timeout")
 
     def _count_processes(self, pid: int) -> None:
         # The machine has many more processes than before. Whether they are the function's takes a look at
@@ -163,9 +201,3 @@ class Conversation:
             meter.give_way(pid)  # or this process would not get the next look
         self._others = meter.everything() - size
         self._channel.process.signal("SIGCONT")
-
-    def _time_is_up(self, pace: Pace, deadline: float) -> None:
-        # The worker goes on until it is ended; what it does after its time is nobody's business.
-        with self._sandbox.lock:
-            pace.jump_to(deadline)
-        raise Over("timeout")

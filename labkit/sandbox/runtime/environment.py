@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from labkit.errors import LabkitError
 
 from .channel import Channel, Ended
-from .conversation import Conversation, Over
+from .conversation import Conversation, Over, Steps, at_once
 from .pace import Pace
 from .specs import MOST_REPLY, FunctionError, FunctionSpec, Invocation, Reason, Result
 from .wire import Frame, Kind, Noise, pack
@@ -71,13 +71,13 @@ class Environment:
         """The worker's process id."""
         return self._channel.process.pid
 
-    def start(self, setup: dict[str, Any]) -> None:
+    def starting(self, setup: dict[str, Any]) -> Steps[None]:
         """Have the worker set itself up and load the function. Called once, by the pool."""
         self._take_turn()
         try:
             pace = Pace(self._pool.sandbox.clock)
             question = pack(Kind.SETUP, setup, first=pace.offset)
-            ready = self._ask(question, Kind.READY, pace, pace.began + INIT_TIMEOUT)
+            ready = yield from self._ask(question, Kind.READY, pace, pace.began + INIT_TIMEOUT)
             self.init_ms = (pace.now() - pace.began) * 1000
             if isinstance(ready, Over):
                 self._failure = ready
@@ -89,18 +89,22 @@ class Environment:
             self._end_turn()
 
     def invoke(self, call: Invocation) -> Result:
-        """Run the handler once.
+        """Run the handler once, to its end; when it sleeps, the account's clock jumps.
 
         Whatever the function does, a `Result` comes back. Raises `Busy` while another call is in
         progress, and `LabkitError` when the environment has ended before.
         """
+        return at_once(self._pool.sandbox, self.steps(call))
+
+    def steps(self, call: Invocation) -> Steps[Result]:
+        """The same in pieces: each yields the moment until which the function sleeps."""
         self._take_turn()
         try:
             if self._failure is not None and not self.calls:
-                return self._failed_init(call, self._failure)
+                return (yield from self._failed_init(call, self._failure))
             if not self._alive:
                 raise LabkitError(f"This environment of {self.spec.name} has ended. Start another one.")
-            return self._invoke(call)
+            return (yield from self._invoke(call))
         finally:
             self._end_turn()
 
@@ -138,10 +142,10 @@ class Environment:
 
     # -- calls -----------------------------------------------------------------------------------
 
-    def _invoke(self, call: Invocation) -> Result:
+    def _invoke(self, call: Invocation) -> Steps[Result]:
         pace = Pace(self._pool.sandbox.clock)
         deadline = pace.began + self.spec.timeout_s if call.deadline is None else call.deadline
-        done = self._ask(self._question(call, pace, deadline), Kind.DONE, pace, deadline)
+        done = yield from self._ask(self._question(call, pace, deadline), Kind.DONE, pace, deadline)
         if isinstance(done, Over):
             error = done.error(self.spec, call.request_id, deadline - pace.began)
             return self._result(error.payload(), error, pace.now() - pace.began, done.reason)
@@ -166,7 +170,7 @@ class Environment:
             }
         return pack(Kind.INVOKE, head, call.payload, pace.offset, deadline)
 
-    def _failed_init(self, call: Invocation, failure: FunctionError | Over) -> Result:
+    def _failed_init(self, call: Invocation, failure: FunctionError | Over) -> Steps[Result]:
         if isinstance(failure, FunctionError):
             raised = replace(failure, request_id=call.request_id)
             return self._result(raised.payload(), raised, 0.0, "init")
@@ -175,8 +179,7 @@ class Environment:
             return self._result(error.payload(), error, 0.0, failure.reason)
         # AWS tries once more, inside the call and its time-out. It would end the same way.
         pace = Pace(self._pool.sandbox.clock)
-        with self._pool.sandbox.lock:
-            pace.jump_to(pace.began + self.spec.timeout_s)
+        yield from pace.until(pace.began + self.spec.timeout_s)
         return self._result(error.payload(), error, self.spec.timeout_s, "timeout")
 
     def _result(self, payload: bytes, error: FunctionError | None, seconds: float, reason: Reason) -> Result:
@@ -193,13 +196,13 @@ class Environment:
             alive=self._alive,
         )
 
-    def _ask(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Frame | Over:
+    def _ask(self, question: bytes, wanted: Kind, pace: Pace, deadline: float) -> Steps[Frame | Over]:
         """One question and its answer. A worker that does not answer has ended when this returns."""
         try:
             if self._frozen:
                 self._channel.process.signal("SIGCONT")
                 self._frozen = False
-            frame = self._talk.ask(question, wanted, pace, deadline)
+            frame = yield from self._talk.steps(question, wanted, pace, deadline)
         except Over as over:
             self._end()
             return over

@@ -8,7 +8,7 @@ used, plus what it slept or waited for in AWS calls. Work of others that is play
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 from labkit.sandbox.clock import Clock, real_time
@@ -56,10 +56,8 @@ class Pace:
             self.offset += max(0.0, self._clock.time() - began - took)
             self._not_counted += took
 
-    def jump_to(self, moment: float) -> None:
-        """Sleep until then: no real time passes, and what falls due for the account is played."""
+    def until(self, moment: float) -> Generator[float, None, None]:
+        """Sleep until then: no real time passes for the function. Whoever drives this lets the time pass."""
         with self.aside():
-            behind = moment - self._clock.time()
-            if behind > 0:
-                self._clock.advance(behind)
+            yield moment
         self.offset = max(self.offset, moment - real_time())

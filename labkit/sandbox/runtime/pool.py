@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from labkit.sandbox import guard
 
 from .channel import Channel
+from .conversation import Steps, at_once
 from .environment import Environment
 from .package import Packages
 from .processes import Process, Template, readable_places, spawn
@@ -75,7 +76,11 @@ class Pool:
                 self._template = Template(folder, kernel_walls=self._kernel_walls)
 
     def start(self, spec: FunctionSpec) -> Environment:
-        """A new environment for this function: a cold start.
+        """A new environment for this function: a cold start. Errors are those of `starting`."""
+        return at_once(self.sandbox, self.starting(spec))
+
+    def starting(self, spec: FunctionSpec) -> Steps[Environment]:
+        """The same in pieces: each yields the moment until which the function sleeps while it loads.
 
         A function that does not get ready makes an environment whose first call returns the error.
         Raises `PackageError` when the code is no zip file, `RuntimeBroken` when no process can be started.
@@ -96,7 +101,7 @@ class Pool:
             environment = Environment(self, spec, channel, folder)
             self._environments.append(environment)
         try:
-            environment.start(self._setup(spec, folder, task, opt))
+            yield from environment.starting(self._setup(spec, folder, task, opt))
         except BaseException:
             self.forget(environment)
             raise
