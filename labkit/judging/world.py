@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labkit.sandbox import Rehearsal, Sandbox
     from labkit.sandbox.clock import Clock
     from labkit.sandbox.trace import Trace
+    from labkit.workload import Player, Profile, Request, Traffic, Workers
 
 _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
@@ -78,6 +79,24 @@ class World:
     def table(self, name: str, region: str | None = None) -> TableView | None:
         """The DynamoDB table of this name, or None."""
         return TableView.find(self, name, region or self.sandbox.region)
+
+    def traffic(self, profile: Profile, send: Callable[[Request], Any], **settings: Any) -> Traffic:
+        """Requests that arrive by themselves, as this check's seed says; see `labkit.workload.Traffic`."""
+        from labkit.workload import Traffic
+
+        return Traffic(self.sandbox, profile, send, **{"seed": self.seed, **settings})
+
+    def workers(self, queue_url: str, **settings: Any) -> Workers:
+        """Workers of the checker on a queue; see `labkit.workload.Workers`."""
+        from labkit.workload import Workers
+
+        return Workers(self.sandbox, queue_url, **{"client": self.client("sqs"), **settings})
+
+    def play(self, *players: Player, seconds: float | None = None) -> None:
+        """Let traffic and workers act, in order of time."""
+        from labkit.workload import play
+
+        play(self.sandbox, *players, seconds=seconds)
 
     def word(self) -> str:
         """A fresh name nobody can guess and everybody can read, such as "rovi-4821"."""

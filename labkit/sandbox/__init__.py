@@ -90,6 +90,8 @@ class Sandbox:
         A rehearsal begins without and puts them back at its end; reset, restore and stop close them."""
         self.tools: dict[str, Any] = {}
         """What services keep from first use until the account is closed. Each has `close()`."""
+        self.changes = 0
+        """Grows whenever something comes into being that somebody may wait for, such as a message."""
         self._visitors = Visitors()
         self._sleep_tip = SleepTip()
         self._models = ModelCache()
@@ -308,7 +310,13 @@ class Sandbox:
     def changed(self) -> None:
         """Wake whoever waits for a change in the account."""
         with self.lock:
+            self.changes += 1
             self.lock.notify_all()
+
+    @property
+    def visitors(self) -> Visitors:
+        """The threads that use this account, and which of them act now."""
+        return self._visitors
 
     def notice_thread(self) -> None:
         """Remember that the calling thread uses this account."""

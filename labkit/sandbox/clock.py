@@ -92,6 +92,11 @@ class Clock:
         return datetime.fromtimestamp(self.time(), UTC)
 
     @property
+    def playing(self) -> bool:
+        """Whether due work is being played at this moment."""
+        return self._playing
+
+    @property
     def ahead(self) -> timedelta:
         """How far the virtual clock is ahead of the real one."""
         return timedelta(seconds=self._offset)
@@ -190,6 +195,11 @@ class Clock:
     def waiting(self) -> tuple[Due, ...]:
         """Everything that is still to come, in the order in which it will be played."""
         return tuple(sorted(self._live.values(), key=lambda due: (due.when, due.sequence)))
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next piece of work is due (seconds since 1970), or None. Quicker than `waiting`."""
+        return self._heap[0][0] if self._heap else None
 
     # -- kept by the sandbox ---------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from labkit.sandbox import Sandbox, current
+from labkit.sandbox import Sandbox, current, lineage
 from labkit.sandbox.parcels import Failure, Parcel, Refused, Unavailable, Undelivered
 
 if TYPE_CHECKING:
@@ -39,8 +39,11 @@ RECEIVERS: Final[dict[str, str]] = {
     "arn:dynamodb": "dynamodb",
     "arn:states": "stepfunctions",
     "arn:ecs": "ecs",
+    "arn:scheduler": "scheduler",
     "http": "web",
     "https": "web",
+    "mailto": "sns",
+    "tel": "sns",
 }
 """Kind of target -> the service module that receives. `arn:` and the service, or the scheme of a URL."""
 
@@ -52,11 +55,15 @@ _LATEST_DUPLICATE: Final = 20.0
 
 
 class Letter(NamedTuple):
-    """What is put into a dead-letter queue: the body and message attributes as SQS takes them, and a group."""
+    """What is put into a dead-letter queue: the body and message attributes as SQS takes them, and a group.
+
+    `options` go to the queue as they are, as a parcel's do.
+    """
 
     body: str
     attributes: tuple[tuple[str, str], ...] = ()
     group: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 def _anything(parcel: Parcel) -> None:
@@ -71,6 +78,15 @@ def _as_it_was(parcel: Parcel, failure: Failure) -> Letter:
     return Letter(parcel.body)
 
 
+def _same(parcel: Parcel) -> Parcel:
+    """Every attempt hands over the same."""
+    return parcel
+
+
+def _source(parcel: Parcel) -> str:
+    return parcel.source
+
+
 def _nothing(parcel: Parcel, failure: Failure | None) -> None:
     """Nothing is left to do."""
 
@@ -79,13 +95,14 @@ def _nothing(parcel: Parcel, failure: Failure | None) -> None:
 class Receiver:
     """How one kind of target takes parcels.
 
-    `actions` are what the sender must be allowed to do with the target. `accept` hands over, with the
+    `actions` are what the sender must be allowed to do with the target, or tell them for one parcel. `accept` hands
+    over, with the
     account's lock held; what it returns (an id) goes into the trace. `find` raises `Refused` when the target does
     not exist; it is asked first. `resource` names the ARN that permissions are about, where it isn't the target.
     Both may raise `Refused` and `Unavailable`; any other exception is our fault.
     """
 
-    actions: tuple[str, ...]
+    actions: tuple[str, ...] | Callable[[Parcel], tuple[str, ...]]
     accept: Callable[[Parcel], str]
     find: Callable[[Parcel], None] = _anything
     resource: Callable[[Parcel], str] = _target
@@ -96,11 +113,17 @@ class Sender:
     """What one service does around its deliveries.
 
     `letter` makes what goes into the dead-letter queue. `ended` is called once for each parcel, with None when
-    it arrived and with the failure when it was given up, after the dead-letter queue.
+    it arrived and with the failure when it was given up, after the dead-letter queue. A dead-letter queue is
+    reached in the service's own name, so its policy must allow it, or with `buries_as_role` in the parcel's role.
     """
 
     letter: Callable[[Parcel, Failure], Letter] = _as_it_was
     ended: Callable[[Parcel, Failure | None], None] = _nothing
+    buries_as_role: bool = False
+    prepare: Callable[[Parcel], Parcel] = _same
+    """What one attempt hands over; `attempt` tells which it is. The next attempt begins with the parcel as sent."""
+    shown_as: Callable[[Parcel], str] = _source
+    """The ARN that `aws:SourceArn` shows, where it isn't the source."""
 
 
 _receivers: dict[str, Receiver] = {}
@@ -144,6 +167,8 @@ def send(parcel: Parcel, after: float = 0.0) -> None:
     """Put a parcel on its way: at once, or after so many seconds."""
     sandbox = current()
     now = sandbox.clock.time()
+    if (header := lineage.carried()) and not parcel.option(lineage.ATTRIBUTE):
+        parcel = parcel._replace(options=(*parcel.options, (lineage.ATTRIBUTE, header)))
     sandbox.clock.schedule(now + after, attempt, *parcel)
     if not parcel.attempt and sandbox.faults.strikes(
         "delivery.duplicate", parcel.id, parcel.target, target=parcel.target
@@ -152,10 +177,19 @@ def send(parcel: Parcel, after: float = 0.0) -> None:
         sandbox.clock.schedule(now + after + later, attempt, *parcel)
 
 
+def give_up(parcel: Parcel, failure: Failure) -> None:
+    """A parcel that is not even tried: straight to its dead-letter queue."""
+    _give_up(current(), parcel, failure)
+
+
 def attempt(*fields: Any) -> None:
     """Due work: one attempt to deliver. Takes a parcel's fields."""
     parcel = Parcel(*fields)
-    sandbox = current()
+    with lineage.carrying(str(parcel.option(lineage.ATTRIBUTE) or "")):
+        _attempt(current(), parcel)
+
+
+def _attempt(sandbox: Sandbox, parcel: Parcel) -> None:
     if not parcel.attempt:
         parcel = parcel._replace(born=sandbox.clock.time())
     parcel = parcel._replace(attempt=parcel.attempt + 1)
@@ -164,7 +198,7 @@ def attempt(*fields: Any) -> None:
     try:
         with sandbox.trace.caused_by(sequence, parcel.principal or parcel.sender):
             receiver, ways = _way(sandbox, parcel)
-            arrived = _hand_over(receiver, parcel)
+            arrived = _hand_over(receiver, _sender(parcel).prepare(parcel))
     except Undelivered as error:
         _note(
             sandbox, parcel, sequence, at,
@@ -210,7 +244,8 @@ def _sender(parcel: Parcel) -> Sender:
 
 def _permission(parcel: Parcel, receiver: Receiver) -> str:
     """Which statement allows it, in a sentence. Raises `Refused` when policy, role or key do not."""
-    if not receiver.actions or not (parcel.principal or parcel.role):
+    actions = receiver.actions(parcel) if callable(receiver.actions) else receiver.actions
+    if not actions or not (parcel.principal or parcel.role):
         return ""
     from labkit.sandbox.authorization import keys, resources
 
@@ -220,7 +255,7 @@ def _permission(parcel: Parcel, receiver: Receiver) -> str:
     context = {} if parcel.role else _on_behalf_of(parcel)
     caller, policy = _caller(parcel), resources.policy_of(resource)
     said = ""
-    for action in receiver.actions:
+    for action in actions:
         decision = caller.may(
             action, resource, account=owner, policies=[policy] if policy else [], context=context
         )
@@ -252,7 +287,7 @@ def _caller(parcel: Parcel) -> Caller:
 
 
 def _on_behalf_of(parcel: Parcel) -> dict[str, str]:
-    return {"aws:SourceArn": parcel.source, "aws:SourceAccount": _account(parcel.source)}
+    return {"aws:SourceArn": _sender(parcel).shown_as(parcel), "aws:SourceAccount": _account(parcel.source)}
 
 
 def _denied(decision: Decision) -> Refused:
@@ -276,7 +311,7 @@ def _not_delivered(sandbox: Sandbox, parcel: Parcel, error: Undelivered) -> None
     condition, wait = "", None if _final(error) else parcel.retry.wait(done)
     if wait is not None:
         dice = sandbox.faults.dice("delivery.jitter", parcel.id, parcel.target, parcel.attempt)
-        wait *= 1 - parcel.retry.jitter * dice.random()
+        wait = max(wait * (1 - parcel.retry.jitter * dice.random()), error.after)
         if sandbox.clock.time() + wait - parcel.born <= parcel.retry.most_age:
             send(parcel, wait)
             return
@@ -298,12 +333,12 @@ def _give_up(sandbox: Sandbox, parcel: Parcel, failure: Failure) -> None:
 
 def _bury(sandbox: Sandbox, parcel: Parcel, letter: Letter, failure: Failure) -> None:
     """One attempt to put it into the dead-letter queue, with the same rights as any delivery."""
-    options = [(f"attribute:{name}", value) for name, value in letter.attributes]
+    options = [*letter.options, *((f"attribute:{name}", value) for name, value in letter.attributes)]
     if parcel.dead_letter.endswith(".fifo"):
         options.append(("MessageGroupId", letter.group or parcel.option("MessageGroupId") or parcel.id))
         options.append(("MessageDeduplicationId", parcel.id))
-    # A dead-letter queue is always reached in the service's own name: its policy must allow it.
-    last = parcel._replace(target=parcel.dead_letter, body=letter.body, role="", options=tuple(options))
+    role = parcel.role if _sender(parcel).buries_as_role else ""
+    last = parcel._replace(target=parcel.dead_letter, body=letter.body, role=role, options=tuple(options))
     try:
         receiver, _ = _way(sandbox, last)
         _hand_over(receiver, last)

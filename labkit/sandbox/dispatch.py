@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labkit.errors import LabkitError, Stopped
-from labkit.sandbox import identity
+from labkit.sandbox import enforcement, identity
 from labkit.sandbox.guard import looks_real
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Door:
             sandbox.notice_thread()
             sandbox.clock.catch_up()
             sequence, at = sandbox.trace.reserve(), sandbox.clock.time()
-            caller = identity.caller_of(access_key)
+            caller, account = identity.caller_of(access_key), identity.account_of(access_key)
             record = functools.partial(
                 sandbox.trace.record, "call", service, operation,
                 caller=caller, sequence=sequence, time=at,
@@ -96,8 +96,9 @@ class Door:
             shown = shorten(params, shape)
             resource = _resource_of(params)
             token = _inside.set(True)
+            asked = enforcement.Call(service, operation, params, access_key, client.meta.region_name, account)
             try:
-                with sandbox.trace.caused_by(sequence, caller):
+                with sandbox.trace.caused_by(sequence, caller), enforcement.entered(asked):
                     result = original(client, operation, params)
                     sandbox.clock.catch_up()
             except ClientError as error:
@@ -106,7 +107,7 @@ class Door:
                     record(resource=resource, params=shown, error="NotSimulated")
                     raise not_simulated(client, operation) from None
                 message = error.response.get("Error", {}).get("Message", "")
-                record(resource=resource, params=shown, error=code, message=message)
+                record(resource=resource, params=shown, error=code, message=message, note=asked.note)
                 raise
             except (NotImplementedError, MissingPackage):
                 record(resource=resource, params=shown, error="NotSimulated")
@@ -131,8 +132,11 @@ class Door:
         """A request as moto sees it. Requests that did not come from a boto3 client are recorded here."""
         assert self._process is not None
         if _inside.get():
+            endpoint = self._sandbox.tools.get("endpoint")
+            if endpoint is not None and endpoint.is_here(request.url):
+                return endpoint.answer_inside(request)
             try:
-                return self._process(request)
+                return enforcement.answered(self._process, request)
             except ModuleNotFoundError as error:
                 if (error.name or "").split(".")[0] in ("labkit", "moto"):
                     raise
@@ -140,7 +144,7 @@ class Door:
         sandbox = self._sandbox
         with sandbox.lock:
             sandbox.clock.catch_up()
-            response = self._process(request)
+            response = enforcement.answered(self._process, request)
             if response is not None:
                 url = request.url.partition("?")[0]
                 sandbox.trace.record("call", "http", request.method, resource=url)

@@ -112,12 +112,16 @@ class Failure(NamedTuple):
 
 
 class Undelivered(Exception):
-    """The parcel did not arrive. `code` is the target's error code, `note` says more about why, for people."""
+    """The parcel did not arrive. `code` is the target's error code, `note` says more about why, for people.
 
-    def __init__(self, code: str, message: str, note: str = "") -> None:
+    `after` is how many seconds the target wants the sender to wait at least, as by `Retry-After`.
+    """
+
+    def __init__(self, code: str, message: str, note: str = "", *, after: float = 0.0) -> None:
         super().__init__(message)
         self.code = code
         self.note = note
+        self.after = after
 
 
 class Refused(Undelivered):

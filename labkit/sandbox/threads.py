@@ -16,6 +16,8 @@ class Visitors:
     def __init__(self) -> None:
         self._before: WeakSet[threading.Thread] = WeakSet()
         self._callers: WeakSet[threading.Thread] = WeakSet()
+        self._resting: WeakSet[threading.Thread] = WeakSet()
+        self._for_others: WeakSet[threading.Thread] = WeakSet()
 
     def start(self) -> None:
         """Threads that run now belong to the kernel, not to the learner."""
@@ -31,12 +33,24 @@ class Visitors:
         """The calling thread uses the account."""
         self._callers.add(threading.current_thread())
 
+    def rest(self) -> None:
+        """The calling thread will not act until it says `work`: it waits for a request, or for a program."""
+        self._resting.add(threading.current_thread())
+        self._for_others.discard(threading.current_thread())
+
+    def work(self, *, for_others: bool = False) -> None:
+        """The calling thread acts (again). `for_others`: for a program outside, whose waits take real time."""
+        self._resting.discard(threading.current_thread())
+        if for_others:
+            self._for_others.add(threading.current_thread())
+
     def others(self) -> bool:
         """Whether another thread could change the account while the calling one waits."""
         me = threading.current_thread()
-        return any(
+        return me in self._for_others or any(
             thread is not me
             and thread.is_alive()
+            and thread not in self._resting
             and (thread in self._callers or (thread not in self._before and not _is_machinery(thread)))
             for thread in threading.enumerate()
         )

@@ -129,10 +129,10 @@ class Trace:
     def since(self, mark: int) -> Iterator[Event]:
         """The events with a higher number than `mark`, newest first."""
         for event in reversed(self._events):
-            # A call or a delivery stands in the record after the things it caused but carries a lower number.
+            # A call, a delivery or an invocation stands in the record after what it caused, with a lower number.
             if event.sequence > mark:
                 yield event
-            elif event.kind not in ("call", "delivery", "refused"):
+            elif event.kind not in ("call", "delivery", "invocation", "refused"):
                 return
 
     def where(

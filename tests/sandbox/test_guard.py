@@ -46,6 +46,7 @@ def test_a_call_with_the_keys_of_a_real_account_is_stopped(sandbox: Sandbox) -> 
 def test_keys_that_the_lab_gave_out_work(sandbox: Sandbox) -> None:
     iam = boto3.client("iam")
     iam.create_user(UserName="mina")
+    iam.attach_user_policy(UserName="mina", PolicyArn="arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess")
     key = iam.create_access_key(UserName="mina")["AccessKey"]
     sqs = boto3.client(
         "sqs", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]

@@ -18,6 +18,13 @@ from labkit.sandbox import Sandbox
 from labkit.sandbox.dispatch import NotSimulated
 
 ROLE = "arn:aws:iam::123456789012:role/orders"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 def package(source: str) -> bytes:
@@ -32,7 +39,9 @@ class Functions:
 
     def __init__(self) -> None:
         self.api = boto3.client("lambda")
-        boto3.client("iam").create_role(RoleName="orders", AssumeRolePolicyDocument="{}")
+        iam = boto3.client("iam")
+        iam.create_role(RoleName="orders", AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.put_role_policy(RoleName="orders", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
 
     def make(self, source: str, name: str = "f", **settings: Any) -> dict[str, Any]:
         given = {"Runtime": "python3.13", "Handler": "app.handler", "Timeout": 5} | settings
@@ -93,7 +102,9 @@ def test_its_calls_reach_this_account_under_its_own_name(functions: Functions, s
     )
     functions.call({"word": "tea"})
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "tea"
-    assert [event.caller for event in sandbox.trace.where(action="SendMessage")] == ["f"]
+    assert [event.caller for event in sandbox.trace.where(action="SendMessage")] == [
+        "assumed-role/orders/f"
+    ]
 
 
 def test_sleep_passes_the_labs_time_and_no_real_time(functions: Functions, sandbox: Sandbox) -> None:
@@ -242,5 +253,5 @@ def test_reset_and_stop_leave_no_process_behind(sandbox: Sandbox) -> None:
 
 def test_another_runtime_is_told_in_one_sentence(functions: Functions) -> None:
     functions.make("exports.handler = 1", Runtime="nodejs24.x")
-    with pytest.raises(NotSimulated, match="Lambda Invoke is not simulated here"):
+    with pytest.raises(NotSimulated, match="only Python functions run here"):
         functions.call()

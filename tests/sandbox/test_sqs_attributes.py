@@ -208,7 +208,7 @@ def test_high_throughput_needs_both_attributes(sqs: Any) -> None:
 
 
 def test_making_a_queue_again_finds_it_or_says_what_differs(sqs: Any) -> None:
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*"}]})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*"}]})
     given = {"DelaySeconds": "5", "Policy": policy, "SqsManagedSseEnabled": "true"}
     url = sqs.create_queue(QueueName="orders", Attributes=given)["QueueUrl"]
     assert sqs.create_queue(QueueName="orders", Attributes=given)["QueueUrl"] == url
@@ -223,13 +223,15 @@ def test_making_a_queue_again_finds_it_or_says_what_differs(sqs: Any) -> None:
 
 def test_setting_one_attribute_leaves_the_policy_alone(sqs: Any) -> None:
     url = sqs.create_queue(QueueName="orders")["QueueUrl"]
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "sqs:*"}]})
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:ReceiveMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
     assert json.loads(shown(sqs, url)["Policy"]) == json.loads(policy)
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
     assert "Policy" not in shown(sqs, url)
-    for wrong in ("nonsense", "[]", "null", "{}", '{"Statement": []}'):
+    nobody = policy.replace('"Principal": "*", ', "")
+    for wrong in ("nonsense", "[]", "null", "{}", '{"Statement": []}', nobody):
         assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"Policy": wrong}) == (
             "InvalidAttributeValue",
             "Invalid value for the parameter Policy.",

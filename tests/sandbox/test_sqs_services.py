@@ -62,22 +62,23 @@ def test_the_card_has_its_paragraphs() -> None:
 # -- accounts and Regions ----------------------------------------------------------------------------------
 
 
-def other_account(sandbox: Sandbox) -> Any:
-    given = sandbox.client("sts").assume_role(
-        RoleArn="arn:aws:iam::222222222222:role/partner", RoleSessionName="partner"
-    )["Credentials"]
-    return boto3.client(
-        "sqs",
-        region_name="eu-west-1",
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-    )
+def other_account() -> Any:
+    """SQS as the root user of another account."""
+    keys = {"aws_access_key_id": "222222222222", "aws_secret_access_key": "x"}
+    return boto3.client("sqs", region_name="eu-west-1", **keys)
+
+
+def let_in(client: Any, url: str, account: str) -> None:
+    """Let another account use a queue."""
+    actions = ["SendMessage", "GetQueueUrl", "ReceiveMessage"]
+    client.add_permission(QueueUrl=url, Label="Partner", AWSAccountIds=[account], Actions=actions)
 
 
 def test_the_account_in_the_url_is_the_owner(sandbox: Sandbox, sqs: Any, url: str) -> None:
-    partner = other_account(sandbox)
+    partner = other_account()
     theirs = partner.create_queue(QueueName="orders")["QueueUrl"]
+    let_in(partner, theirs, "123456789012")
+    let_in(sqs, url, "222222222222")
     assert "/222222222222/" in theirs
     sqs.send_message(QueueUrl=theirs, MessageBody="from us")
     partner.send_message(QueueUrl=url, MessageBody="from them")

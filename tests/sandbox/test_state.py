@@ -24,7 +24,9 @@ def _zip() -> bytes:
 
 
 def _make_function() -> object:
-    boto3.client("iam").create_role(RoleName="orders", AssumeRolePolicyDocument="{}")
+    allow = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    boto3.client("iam").create_role(RoleName="orders", AssumeRolePolicyDocument=trust)
     return boto3.client("lambda").create_function(
         FunctionName="quote", Runtime="python3.13", Role=ROLE, Handler="app.handler", Code={"ZipFile": _zip()}
     )

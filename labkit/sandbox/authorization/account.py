@@ -89,11 +89,12 @@ def caller_of(access_key: str | None) -> Caller | None:
     The learner and the checker are users who may do everything. A key of twelve digits is the root user of the
     account with that number.
     """
-    key = access_key or ""
+    key = identity.account_of_root(access_key) or access_key or ""
     if identity.is_lab_key(key):
         return administrator(identity.caller_of(key))
-    if re.fullmatch(r"\d{12}", key):
-        return Caller(Principal.of(key))
+    root = identity.account_of_root(key) or key
+    if re.fullmatch(r"\d{12}", root):
+        return Caller(Principal.of(root))
     for account, backend in _iam_backends():
         kept = backend.access_keys.get(key)
         if kept is None:
@@ -103,6 +104,20 @@ def caller_of(access_key: str | None) -> Caller | None:
         user = backend.users.get(kept.user_name)
         return _user(backend, user) if user is not None and kept.status == "Active" else None
     return None
+
+
+def caller_or_learner(access_key: str | None) -> Caller:
+    """Who calls with this access key; keys that nobody here gave out count as the learner's."""
+    return caller_of(access_key) or administrator(identity.LEARNER)
+
+
+def key_is_off(access_key: str | None) -> bool:
+    """Whether IAM here knows an access key that was switched off."""
+    key = access_key or ""
+    return any(
+        key in backend.access_keys and backend.access_keys[key].status == "Inactive"
+        for _, backend in _iam_backends()
+    )
 
 
 def administrator(name: str, account: str = identity.ACCOUNT) -> Caller:
@@ -165,6 +180,48 @@ def session_of(
     inline = [Policy.stored(policy, "session", f"the session policy of {principal.spoken}")] if policy else []
     others = [_managed(backend, one, "session", f"session policy {one}") for one in policy_arns]
     return Caller(principal, caller.attached, caller.boundary, (*inline, *others))
+
+
+def issue_session(
+    role_arn: str,
+    session_name: str,
+    *,
+    duration: int = 3600,
+    policy: str | None = None,
+    policy_arns: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+) -> dict[str, Any] | None:
+    """Credentials of a new session of a role, as STS gives them out; None when there is no such role.
+
+    For services that work in a role they were given, such as Lambda: nobody is asked for permission here. The keys
+    are those of an answer of AssumeRole: AccessKeyId, SecretAccessKey, SessionToken, Expiration. `duration` in seconds.
+    """
+    parts = arn_parts(role_arn)
+    role = _find_role(_iam(parts[4]) if parts else None, role_arn)
+    if role is None:
+        return None
+    from moto.sts.models import sts_backends
+
+    assumed = sts_backends[role.account_id]["aws"].assume_role(
+        identity.REGION, session_name, role_arn, policy, duration, None
+    )
+    remember_session(assumed, tags=tags, policy_arns=policy_arns)
+    return {
+        "AccessKeyId": assumed.access_key_id,
+        "SecretAccessKey": assumed.secret_access_key,
+        "SessionToken": assumed.session_token,
+        "Expiration": assumed.expiration,
+    }
+
+
+def trusts(role_arn: str, service: str, context: Mapping[str, Any] | None = None) -> Decision:
+    """Whether a role exists and its trust policy lets a service, such as `lambda.amazonaws.com`, assume it."""
+    return may_assume(Caller.service(service), role_arn, context=context)
+
+
+def may_pass(caller: Caller, role_arn: str, service: str) -> Decision:
+    """Whether a caller may hand a role to a service: iam:PassRole."""
+    return caller.may("iam:PassRole", role_arn, context={"iam:PassedToService": service})
 
 
 def remember_session(

@@ -11,12 +11,12 @@ https://docs.aws.amazon.com/kms/latest/developerguide/grants.html, the errors of
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from labkit.sandbox import stores
-from labkit.sandbox.authorization.account import Caller
+from labkit.sandbox import identity, stores
+from labkit.sandbox.authorization.account import Caller, administrator, caller_named
 from labkit.sandbox.authorization.decision import Decision
 from labkit.sandbox.authorization.patterns import arn_parts
 from labkit.sandbox.authorization.policy import Policy
@@ -64,7 +64,7 @@ def key_refusal(
     if found is None:
         kind = "Alias" if "alias/" in key else "Key"
         return KeyRefusal("KmsNotFound", f"{kind} '{_whole(key, account, region)}' does not exist")
-    own = managed_service(next((name for name in found.aliases if name.startswith(_MANAGED)), ""))
+    own = managed_service(managed_alias(found))
     if own:
         return _with_managed(caller, found.arn, account, region, actions, context, own)
     return _by_state(found) or _by_policy(caller, found, actions, _about(caller, region, context, via))
@@ -74,6 +74,16 @@ def managed_service(key: str) -> str:
     """The service of an AWS managed key, from its alias or the alias's ARN; nothing for other keys."""
     name = (arn_parts(key) or ("",) * 5 + (key,))[5]
     return name.removeprefix(_MANAGED) if name.startswith(_MANAGED) else ""
+
+
+def managed_alias(key: Any) -> str:
+    """The alias of AWS on moto's key, such as `alias/aws/sqs`, or nothing for a key of the customer."""
+    return next((name for name in key.aliases if name.startswith(_MANAGED)), "")
+
+
+def is_managed(key: Any) -> bool:
+    """Whether moto's key stands for an AWS managed key."""
+    return bool(managed_alias(key))
 
 
 def state_problem(key: Any) -> KeyRefusal | None:
@@ -129,6 +139,27 @@ def _fits(constraints: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
     if exact and exact != given:
         return False
     return not some or all(given.get(name) == value for name, value in some.items())
+
+
+# -- principals ---------------------------------------------------------------------------------------
+
+
+def principals_in(policy: Policy) -> Iterator[str]:
+    """The ARNs of users and roles that a policy names."""
+    for statement in policy.statements:
+        for sort, value in statement.principals.entries if statement.principals else ():
+            if sort == "AWS" and value.startswith("arn:"):
+                yield value
+
+
+def is_missing(arn: str) -> bool:
+    """Whether this is a user or role that IAM here does not have. The lab's own users are there without IAM."""
+    parts = arn_parts(arn)
+    if parts is None or parts[2] != "iam" or not parts[5].startswith(("user/", "role/")):
+        return False
+    if arn in (administrator(name).principal.arn for name in (identity.LEARNER, identity.CHECKER)):
+        return False
+    return caller_named(arn) is None
 
 
 # -- AWS managed keys -----------------------------------------------------------------------------------

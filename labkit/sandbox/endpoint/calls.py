@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import functools
 import json
+from contextlib import nullcontext
+from dataclasses import replace
+from http.client import HTTPMessage
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from labkit.errors import LabkitError
-from labkit.sandbox import dispatch, identity
+from labkit.sandbox import dispatch, enforcement, identity
 
 from . import credentials, errors
 from .errors import Refused
 from .fronts import front_for
 from .messages import Reply, Request
 from .routing import FRONTS, Route, operation_of, route
-from .urls import localise
+from .urls import localise, place
 
 if TYPE_CHECKING:
     from labkit.sandbox import Sandbox
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 NOWHERE: Final = "000000000000"
 """The account of access keys that name none, unless another is chosen."""
+_LONG: Final = 256 * 1024
+"""Bytes of a reply that is not read again for the trace."""
 _JSON: Final = ("application/x-amz-json", "application/json")
 
 
@@ -54,9 +60,32 @@ class Calls:
             except Exception as error:
                 return errors.reply(*_failed("the account", error), _form(request))
 
+    def answer_inside(self, request: Any) -> tuple[int, dict[str, str], bytes]:
+        """A request of a boto3 client of this process, which holds the lock and writes the trace itself."""
+        at = urlsplit(request.url)
+        headers = HTTPMessage()
+        for name, value in request.headers.items():
+            headers[name] = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        headers["Host"] = at.netloc
+        target = f"{at.path or '/'}?{at.query}" if at.query else at.path or "/"
+        made = Request(request.method, target, headers, _whole(request.body))
+        try:
+            where = route(made, self._names)
+            call = _Call(self._sandbox, made, where, operation_of(where.service, made), self._others)
+            reply = call.asked(self.domain)
+        except Refused as refused:
+            reply = errors.reply(refused.status, refused.code, str(refused), _form(made))
+        return reply.status, reply.headers, reply.body
+
     def _answer(self, request: Request) -> Reply:
-        name = self._names.read(request.host)
-        if name.service in FRONTS and name.rest and not request.path.startswith("/@connections"):
+        found_place = place(request.path)
+        if found_place is not None:
+            name, path = found_place
+            query = request.target.partition("?")
+            request = replace(request, target=f"{path}{query[1]}{query[2]}")
+        else:
+            name = self._names.read(request.host)
+        if name.service in FRONTS and name.rest and "/@connections/" not in request.path:
             return front_for(name.service)(self._sandbox, name.rest, name.region, request)
         where = route(request, self._names)
         found = operation_of(where.service, request)
@@ -70,6 +99,9 @@ class _Call:
         self.sandbox = sandbox
         self.request = request
         self.where = where
+        self.model: Any
+        self.told: dict[str, Any]
+        self.moto_request: Any
         self.model, self.told, self.moto_request = found or (None, {}, None)
         self.protocol = _protocol(where.service, request)
         self.operation = str(self.model.name) if self.model is not None else _asked(request)
@@ -83,12 +115,14 @@ class _Call:
         sandbox, trace = self.sandbox, self.sandbox.trace
         sequence, at = trace.reserve(), sandbox.clock.time()
         params = self._params()
+        shown = dispatch.shorten(params, self.model.input_shape) if params else {}
         record = functools.partial(
             trace.record, "call", self.where.service, self.operation,
-            caller=self.caller, params=params, sequence=sequence, time=at,
+            caller=self.caller, params=shown, sequence=sequence, time=at,
         )  # fmt: skip
         resource = dispatch._resource_of(params)
-        with trace.caused_by(sequence, self.caller):
+        asked = self._for_permission(params)
+        with trace.caused_by(sequence, self.caller), enforcement.entered(asked) if asked else nullcontext():
             try:
                 credentials.require_harmless(sandbox, self.key, self.where.service)
                 self._require_sense()
@@ -98,14 +132,25 @@ class _Call:
             sandbox.clock.catch_up()
         if answer.status >= 400:
             code, message = errors.read(answer)
-            record(resource=resource, error=code, message=message)
+            record(resource=resource, error=code, message=message, note=asked.note if asked else "")
         else:
-            record(resource=resource or self.request.path, result={})
-        answer.body = localise(self.where.service, self.operation, answer.body, self.request.host or domain, domain)
+            result = self._result(answer)
+            record(resource=resource or dispatch._resource_of(result), result=dispatch._summary(result))
+        answer.body = localise(self.where.service, self.operation, answer.body, self.request.host, domain)
+        return answer
+
+    def asked(self, domain: str) -> Reply:
+        """The same without a record: who asks keeps it."""
+        try:
+            self._require_sense()
+            answer = self._ask()
+        except Refused as refused:
+            answer = errors.reply(refused.status, refused.code, str(refused), self.protocol)
+        answer.body = localise(self.where.service, self.operation, answer.body, self.request.host, domain)
         return answer
 
     def _params(self) -> dict[str, Any]:
-        """The parameters for the trace: as the model names them, secrets hidden."""
+        """The parameters, as botocore's model names them."""
         if self.model is None or self.model.input_shape is None:
             return {}
         from moto.core.parse import PROTOCOL_PARSERS
@@ -122,8 +167,30 @@ class _Call:
             )  # fmt: skip
         except Exception:  # a broken body: the service says so
             return {}
-        shown = dispatch.shorten(parsed, self.model.input_shape)
-        return shown if isinstance(shown, dict) else {}
+        return parsed if isinstance(parsed, dict) else {}
+
+    def _for_permission(self, params: dict[str, Any]) -> enforcement.Call | None:
+        """The call as those see it who decide whether it may be made; None for a call nobody signed."""
+        if not self.key or self.model is None:
+            return None
+        account = self.account or identity.account_of(self.key)
+        known = identity.is_lab_key(self.key) or self.account is None
+        key = self.key if known else account
+        return enforcement.Call(self.where.service, self.operation, params, key, self.where.region, account)
+
+    def _result(self, answer: Reply) -> dict[str, Any]:
+        """What the caller will read in the reply, for the trace."""
+        from botocore.parsers import create_parser
+
+        shape = self.model.output_shape if self.model is not None else None
+        if shape is None or self.model.has_streaming_output or len(answer.body) > _LONG:
+            return {}
+        given = {"headers": answer.headers, "body": answer.body, "status_code": answer.status}
+        try:
+            parsed = create_parser("rest-xml" if self.protocol == "s3" else self.protocol).parse(given, shape)
+        except Exception:  # the caller will say what is wrong with it
+            return {}
+        return dict(parsed)
 
     def _require_sense(self) -> None:
         """Raise `Refused`, with AWS's code, for what no service could read."""
@@ -138,7 +205,14 @@ class _Call:
         if self.protocol in ("query", "ec2") and "Action" not in request.form:
             text = "The request is missing an action or a required parameter."
             raise Refused(400, "MissingAction", text)
-        if self.where.service == "s3" and request.method in ("GET", "PUT", "HEAD", "POST", "DELETE", "OPTIONS"):
+        if self.where.service == "s3" and request.method in (
+            "GET",
+            "PUT",
+            "HEAD",
+            "POST",
+            "DELETE",
+            "OPTIONS",
+        ):
             return  # forms of browsers, and what botocore's model leaves out: moto knows them
         self._refuse_operation()
 
@@ -176,13 +250,10 @@ class _Call:
             raise Refused(*_failed(name, error)) from error
         finally:
             dispatch._inside.reset(token)
-        if found is None or (found[0] == 404 and found[2] in ("Not yet implemented", "")) and not self._may_be_empty():
+        if found is None or _is_missing(found, self.where.service):
             text = f"{name} is not simulated here; it exists on AWS. lab.fidelity() lists what is simulated."
             raise Refused(errors.UNSUPPORTED, "NotSimulated", text)
         return Reply.of(found)
-
-    def _may_be_empty(self) -> bool:
-        return self.where.service == "s3"  # a HEAD of something that is not there
 
     def _invalid(self) -> tuple[str, str] | None:
         """What is wrong with the parameters by botocore's model: SDKs check it before they send, others do not."""
@@ -215,6 +286,18 @@ class _Call:
                 headers["Authorization"] = sent.replace(f"={self.key}/", f"={root}/", 1)
         url = f"https://{self.where.host}{self.request.target}"
         return AWSPreparedRequest(self.request.method, url, headers, self.request.body, stream_output=False)
+
+
+def _is_missing(found: Any, service: str) -> bool:
+    """Whether this is how moto says that it has no such operation. Amazon S3 answers HEAD with an empty 404."""
+    status, _, body = found
+    return status == 404 and (body == "Not yet implemented" or (body == "" and service != "s3"))
+
+
+def _whole(body: Any) -> bytes:
+    if hasattr(body, "read"):
+        body = body.read()
+    return body.encode() if isinstance(body, str) else bytes(body or b"")
 
 
 def _service_model(service: str) -> Any:

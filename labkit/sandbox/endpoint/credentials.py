@@ -62,7 +62,7 @@ def _scope(credential: str) -> Signature:
         return Signature("/".join(parts[:-4]), parts[-2].lower(), parts[-3].lower())
     if len(parts) == 4:  # signature version 4A: no Region
         return Signature(parts[0], parts[2].lower())
-    text = f"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got {credential!r}"
+    text = f"Credential must have 5 parts, as in key/date/region/service/aws4_request. It is {credential!r}."
     raise Refused(400, "IncompleteSignature", text)
 
 

@@ -47,7 +47,9 @@ def _rest_json(code: str, message: str, _number: str, _fault: str) -> tuple[dict
 
 
 def _query(code: str, message: str, number: str, fault: str) -> tuple[dict[str, str], bytes]:
-    text = f"<Error><Type>{fault}</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+    text = (
+        f"<Error><Type>{fault}</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+    )
     return _xml(f"<ErrorResponse>{text}<RequestId>{number}</RequestId></ErrorResponse>")
 
 

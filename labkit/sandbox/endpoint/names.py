@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -72,7 +72,7 @@ class Names:
             return True
         return self._open_to_all and _is_address(name)
 
-    def may_come_from(self, method: str, host: str, headers: Mapping[str, str], *, reading: bool) -> bool:
+    def may_come_from(self, method: str, host: str, headers: Message[str, str], *, reading: bool) -> bool:
         """Whether the page that sent this may do so; programs that are no browsers send no such headers.
 
         `reading`: the request only fetches an object, so a link on any page may lead to it.
@@ -93,15 +93,16 @@ class Names:
         name = _without_port(host)
         for domain in self._domains:
             if name.endswith(f".{domain}"):
-                return _read(name.removesuffix(f".{domain}"))
+                return read_labels(name.removesuffix(f".{domain}"))
         return HostName()
 
     def public(self, port: int) -> str:
-        """The domain and port under which names such as `sqs.eu-west-1.` are reached."""
-        return f"{self._domains[0]}:{port}"
+        """The endpoint's own domain with the port; empty when it has none."""
+        return f"{self.suffix}:{port}" if self.suffix else ""
 
 
-def _read(labels: str) -> HostName:
+def read_labels(labels: str) -> HostName:
+    """What labels such as `photos.s3.eu-west-1` say."""
     before, _, last = labels.rpartition(".")
     return HostName(before, last) if REGION.fullmatch(last) else HostName(labels)
 

@@ -29,7 +29,9 @@ _COGNITO_TARGETS: Final = {
     "AWSCognitoIdentityProviderService": "cognito-idp",
 }
 _UNSIGNED_ACTIONS: Final = frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
-_COGNITO_KEYS: Final = re.compile(r"/([a-z]{2}(?:-[a-z]+)+-\d)_\w+/\.well-known/(?:jwks\.json|openid-configuration)")
+_COGNITO_KEYS: Final = re.compile(
+    r"/([a-z]{2}(?:-[a-z]+)+-\d)_\w+/\.well-known/(?:jwks\.json|openid-configuration)"
+)
 FRONTS: Final = ("execute-api", "lambda-url")
 """Labels of host names behind which a learner's own API or function answers, not a service of AWS."""
 
@@ -135,10 +137,11 @@ def _knows(service: str, request: Request) -> bool:
     target = request.headers.get("X-Amz-Target")
     model = _model(service)
     if target:
-        return target.rpartition(".")[0] == model.metadata.get("targetPrefix")
+        return bool(target.rpartition(".")[0] == model.metadata.get("targetPrefix"))
     version = request.form.get("Version")
     if version:
-        return version[0] == model.api_version and request.form.get("Action", [""])[0] in model.operation_names
+        action = request.form.get("Action", [""])[0]
+        return bool(version[0] == model.api_version and action in model.operation_names)
     return operation_of(service, request) is not None
 
 
@@ -213,5 +216,9 @@ def regions() -> frozenset[str]:
     import boto3
 
     session = boto3.Session()
-    found = {one for part in session.get_available_partitions() for one in session.get_available_regions("ec2", part)}
+    found = {
+        one
+        for part in session.get_available_partitions()
+        for one in session.get_available_regions("ec2", part)
+    }
     return frozenset(found)

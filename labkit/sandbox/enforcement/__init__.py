@@ -84,7 +84,18 @@ def answered(process: Callable[[Any], Response | None], request: Any) -> Respons
         _now.reset(token)
 
 
+def _sign_as_root(key: str, request: Any) -> None:
+    """A key of twelve digits is an account's root user. moto only reads keys of twenty characters."""
+    signed = request.headers.get("Authorization")
+    if signed is not None:
+        text = signed.decode("latin-1") if isinstance(signed, bytes) else str(signed)
+        del request.headers["Authorization"]
+        request.headers["Authorization"] = text.replace(f"Credential={key}/", f"Credential={identity.root_key(key)}/")
+
+
 def _refused(call: Call, request: Any) -> Response | None:
+    if call.access_key is not None and len(call.access_key) == 12:
+        _sign_as_root(call.access_key, request)
     if identity.is_lab_key(call.access_key) and not may_be_refused(call):
         return None
     from labkit.sandbox.enforcement import judging

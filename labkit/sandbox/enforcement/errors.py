@@ -47,7 +47,6 @@ class Refusal:
     problem: Problem
     message: str = ""
     note: str = ""
-    code: str = ""
 
 
 def protocol_of(service: str, request: Any) -> Protocol:
@@ -89,7 +88,7 @@ def _words(service: str, refusal: Refusal, protocol: Protocol) -> tuple[str, str
     xml = protocol in ("query", "ec2", "rest-xml") or service in _OLD_CODES
     code = (_XML_CODES if xml else _JSON_CODES)[refusal.problem]
     if refusal.problem == "denied":
-        code = refusal.code or _DENIED.get(service, code)
+        code = _DENIED.get(service, code)
     return code, refusal.message or _SAID.get(refusal.problem, "")
 
 
@@ -120,6 +119,8 @@ def worded(service: str, message: str) -> str:
         return _respelled(message, "sqs:", str.lower)
     if service == "sns":
         return message.replace("sns:", "SNS:").replace(":aws:SNS:", ":aws:sns:")
+    if service == "ec2":
+        return f"You are not authorized to perform this operation. {message}"
     if service == "s3" and " on resource: " in message:
         start, _, rest = message.partition(" on resource: ")
         arn, space, end = rest.partition(" ")

@@ -83,7 +83,9 @@ def _bucket(call: Call) -> bool:
 
 def _buses(call: Call) -> bool:
     entries = call.params.get("Entries")
-    blocks = [one for one in entries if isinstance(one, Mapping)] if isinstance(entries, list) else [call.params]
+    blocks = (
+        [one for one in entries if isinstance(one, Mapping)] if isinstance(entries, list) else [call.params]
+    )
     names = {block.get("EventBusName") or block.get("Name") or "default" for block in blocks}
     return any(isinstance(name, str) and _bus(call, name) for name in names)
 

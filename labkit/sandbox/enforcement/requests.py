@@ -41,14 +41,7 @@ def read(request: Any) -> Call | None:
         operation, params = _operation(request, service, target)
     except Exception:  # whatever moto's router or parser finds wrong, moto itself says better
         return None
-    return Call(service, operation, params, key, region, account_of(key))
-
-
-def account_of(access_key: str | None) -> str:
-    """The account that a key belongs to."""
-    from labkit.sandbox.authorization.account import account_of_key
-
-    return account_of_key(access_key) if not identity.is_lab_key(access_key) else identity.ACCOUNT
+    return Call(service, operation, params, key, region, identity.account_of(key))
 
 
 def _header(request: Any, name: str) -> str | None:

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
 
 from labkit.errors import Stopped
-from labkit.sandbox import dispatch
+from labkit.sandbox import dispatch, lineage
 
 from .specs import FunctionSpec
 from .wire import Frame, Kind, pack
@@ -37,8 +37,10 @@ def answer(sandbox: Sandbox, spec: FunctionSpec, call: Frame, pace: Pace) -> byt
         trace = sandbox.trace
         sequence, at, caller = trace.reserve(), sandbox.clock.time(), spec.caller or spec.name
         params = head.get("params", {})
-        with trace.caused_by(sequence, caller), pace.measured():
-            refused, status, headers, body = _ask(_request(head, call.body), service, operation)
+        request = _request(head, call.body)
+        header = str(request.headers.get(lineage.HEADER) or "")
+        with trace.caused_by(sequence, caller), pace.measured(), lineage.carrying(header):
+            refused, status, headers, body = _ask(request, service, operation)
         with pace.aside():
             sandbox.clock.catch_up()
         if refused is None and status >= 400:

@@ -12,9 +12,11 @@ from __future__ import annotations
 from typing import Final
 
 SERVICES: Final[dict[str, tuple[str, ...]]] = {
-    "moto.awslambda": ("lambda_",),
+    "moto.awslambda": ("lambda_", "lambda_sources"),
     "moto.events": ("events",),
     "moto.iam": ("iam",),
+    "moto.kms": ("kms",),
+    "moto.scheduler": ("scheduler",),
     "moto.sns": ("sns",),
     "moto.sqs": ("sqs",),
     "moto.sts": ("sts",),

@@ -1,24 +1,41 @@
-"""One call of a function: which version, in which environment, with which record of it."""
+"""One call of a function: which version, in which environment, with which record of it.
+
+For callers in this service and for event source mappings:
+
+* `run` and `try_run` run a function to its end, here and now; when it sleeps, the account's clock jumps.
+* `start` gives the work itself in pieces (see `labkit.sandbox.runtime.conversation.Steps`) to who drives it.
+* `begin` starts it and returns. When it sleeps, it waits for its time on the clock beside everything else; in the
+  end `done(result, *args)` is called. So any number of calls can be under way at once.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
-import math
 import random
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from labkit.sandbox import Sandbox, current
-from labkit.sandbox.runtime import Environment, FunctionSpec, Invocation, PackageError, Pool, Result
+from labkit.sandbox import Sandbox, current, lineage
+from labkit.sandbox.runtime import Environment, FunctionSpec, Invocation, PackageError, Result
+from labkit.sandbox.runtime.conversation import Steps
+from labkit.sandbox.services import _lambda_fleet as fleets
+from labkit.sandbox.services import _lambda_logs as logs
+from labkit.sandbox.services import _lambda_metrics as metrics
+from labkit.sandbox.services import _lambda_roles as roles
+from labkit.sandbox.services._lambda_fleet import Function, Run, Throttled
+
+__all__ = ["Recursion", "Refusal", "Throttled", "begin", "choose", "run", "start", "try_run", "version_of"]
 
 MOST_SYNCHRONOUS: Final = 6_291_456
 """Bytes of a request payload, synchronous: 6 MB. Source: botocore's model, lambda Invoke."""
 MOST_ASYNCHRONOUS: Final = 1_048_576
 """Bytes of a request payload, asynchronous: 1 MB. Source: botocore's model, lambda Invoke."""
-RETRY_AFTER: Final = (60.0, 120.0)
-"""Seconds before the second and the third attempt of an asynchronous call."""
-
-Function = Any  # moto's LambdaFunction
+_MOST: Final = {"Event": MOST_ASYNCHRONOUS, "InvokeAsync": 262_144}
+MOST_IN_A_CHAIN: Final = 16
+"""A function runs about so often in one chain of calls; the next is stopped.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
 
 
 class Refusal(Exception):
@@ -30,40 +47,15 @@ class Refusal(Exception):
         self.code = code
 
 
-class Fleet:
-    """The environments that are warm, by what they were made from."""
+class Recursion(Refusal):
+    """A call that Lambda stops because the function feeds itself."""
 
-    def __init__(self) -> None:
-        self._idle: dict[str, list[Environment]] = {}
-
-    def take(self, key: str) -> Environment | None:
-        """A warm environment that is free, or None."""
-        waiting = self._idle.get(key, [])
-        while waiting:
-            environment = waiting.pop()
-            if environment.alive:
-                return environment
-            environment.stop()
-        return None
-
-    def give_back(self, key: str, environment: Environment) -> None:
-        """The call is over. An environment that survived it stays warm."""
-        if environment.alive:
-            self._idle.setdefault(key, []).append(environment)
-        else:
-            environment.stop()
-
-    def close(self) -> None:
-        """End all of them."""
-        for waiting in self._idle.values():
-            for environment in waiting:
-                environment.stop()
-        self._idle.clear()
-
-
-class _Pool(Pool):
-    def close(self) -> None:
-        self.stop()
+    def __init__(self, function_arn: str) -> None:
+        text = (
+            f"Lambda has detected that your function {function_arn} is being invoked in a recursive loop "
+            "with other Amazon Web Services resources and stopped your function's invocation."
+        )
+        super().__init__(400, "RecursiveInvocationException", text)
 
 
 # -- which function ----------------------------------------------------------------------------------
@@ -75,6 +67,8 @@ def choose(backend: Any, name: str, qualifier: str | None, request_id: str) -> t
     A weighted alias sends its share of calls to the other version. Raises moto's ResourceNotFound error.
     """
     function = backend.get_function(name, qualifier)
+    if function is None:  # moto's answer when only versions are left
+        raise backend._lambdas.construct_unknown_function_exception(name, qualifier)
     short = function.function_name
     asked = qualifier or (name.rpartition(":")[2] if name.rpartition(":")[2] not in (short, name) else "")
     alias = backend._lambdas._get_function_aliases(short).get(asked)
@@ -95,53 +89,228 @@ def version_of(function: Function) -> str:
 
 def check(body: bytes, kind: str) -> None:
     """Raise `Refusal` for a payload that is too large or no JSON."""
-    most = MOST_ASYNCHRONOUS if kind == "Event" else MOST_SYNCHRONOUS
+    most = _MOST.get(kind, MOST_SYNCHRONOUS)
     if len(body) > most:
         text = f"Request must be smaller than {most} bytes for the InvokeFunction operation"
         raise Refusal(413, "RequestTooLargeException", text)
     try:
         json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         text = f"Could not parse request body into json: {error}"
         raise Refusal(400, "InvalidRequestContentException", text) from None
+
+
+def check_chain(function: Function, header: str) -> None:
+    """Raise `Recursion` when the function ran too often in this chain of calls."""
+    arn = fleets.bare_arn(function)
+    latest = fleets.newest(fleets.backend_of(function), function.function_name)
+    allowed = getattr(latest, "labkit_recursion", "Terminate") == "Allow"
+    if not allowed and lineage.count(header, arn) >= MOST_IN_A_CHAIN:
+        note = f"It ran {MOST_IN_A_CHAIN} times in one chain of calls."
+        current().trace.record(
+            "refused", "lambda", "RecursiveInvocationStopped", resource=arn,
+            error="RecursiveInvocationException", note=note,
+        )  # fmt: skip
+        raise Recursion(arn)
 
 
 # -- running -----------------------------------------------------------------------------------------
 
 
-def run(function: Function, via: str, payload: bytes, request_id: str) -> Result:
-    """Run the function once, now, and write down what happened."""
-    if not str(function.run_time or "").startswith("python") or function.package_type != "Zip":
-        raise NotImplementedError  # told by the door: this operation is not simulated for it
+def run(function: Function, via: str, payload: bytes, request_id: str, **options: Any) -> Result:
+    """Run the function once, to its end, and write down what happened.
+
+    `via` is the alias or version it was called by. Options are those of `begin`. Raises `Throttled`, `Recursion`
+    and other `Refusal`s before the function runs, and NotImplementedError for a function that cannot run here.
+    """
     sandbox = current()
-    spec, key = _spec(function)
-    fleet: Fleet = sandbox.attached.setdefault("functions", Fleet())
-    environment = fleet.take(key)
+    steps, sequence, caller = start(function, via, payload, request_id, **options)
     try:
-        if environment is None:
-            environment = _pool(sandbox).start(spec)
-        arn = f"{spec.own_arn}:{via}" if via else spec.own_arn
-        result = environment.invoke(Invocation(payload, request_id, invoked_arn=arn))
+        while True:
+            with sandbox.trace.caused_by(sequence, caller):
+                until = next(steps)
+            with sandbox.lock:
+                behind = until - sandbox.clock.time()
+                if behind > 0:
+                    sandbox.clock.advance(behind)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+try_run = run
+"""The same; pollers that back off catch its `Throttled`."""
+
+
+def begin(
+    function: Function,
+    via: str,
+    payload: bytes,
+    request_id: str,
+    done: Callable[..., None],
+    *args: Any,
+    header: str = "",
+    client_context: Mapping[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Start the function. `done(result, *args)` is called when it has ended: before this returns, or later.
+
+    `done` is a function of a module, `args` are plain values: they wait on the clock. The account may be restored
+    or rehearsed meanwhile; then the environment is lost and the result is None. `header` is the X-Ray trace header
+    the event came with, `about` more for the trace. Errors are those of `run`.
+    """
+    sandbox = current()
+    steps, sequence, caller = start(
+        function, via, payload, request_id, header=header, client_context=client_context, about=about
+    )
+    token = f"{request_id}/{sequence}"
+    fleets.fleet_of(sandbox).running[token] = Run(steps, done, args, sequence, caller)
+    _go_on(sandbox, token)
+
+
+def resume(token: str, done: str, args: tuple[Any, ...]) -> None:
+    """Due work: a function that slept wakes up. When its environment is lost, `done` gets None."""
+    sandbox = current()
+    if token in fleets.fleet_of(sandbox).running:
+        _go_on(sandbox, token)
+        return
+    module, _, name = done.partition(":")
+    getattr(importlib.import_module(module), name)(None, *args)
+
+
+def _go_on(sandbox: Sandbox, token: str) -> None:
+    running = fleets.fleet_of(sandbox).running
+    one = running[token]
+    try:
+        with sandbox.trace.caused_by(one.sequence, one.caller):
+            until = next(one.steps)
+    except StopIteration as end:
+        running.pop(token, None)
+        with sandbox.trace.caused_by(one.sequence):
+            one.done(end.value, *one.args)
+    except BaseException:
+        running.pop(token, None)
+        raise
+    else:
+        done = f"{one.done.__module__}:{one.done.__qualname__}"
+        sandbox.clock.schedule(until, resume, token, done, one.args)
+
+
+def start(
+    function: Function,
+    via: str,
+    payload: bytes,
+    request_id: str,
+    *,
+    header: str = "",
+    client_context: Mapping[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> tuple[Steps[Result], int, str]:
+    """Everything that can refuse a call, before the function runs. Errors are those of `run`.
+
+    Returns its work in pieces, and its number and caller in the trace: whoever drives it does each piece inside
+    `trace.caused_by(number, caller)`. It counts as running until it has ended or was closed.
+    """
+    sandbox, header = current(), header or lineage.carried()
+    check_runs_here(function)
+    check_chain(function, header)
+    fleet = fleets.fleet_of(sandbox)
+    try:
+        fleet.admit(function)
+    except Throttled as throttled:
+        _note_throttle(function, throttled, request_id)
+        raise
+    grown = lineage.grown(header, fleets.bare_arn(function), request_id)
+    sequence = sandbox.trace.reserve()
+    call = Invocation(payload, request_id, client_context=client_context, trace_id=grown)
+    steps = _steps(sandbox, function, via, call, sequence, dict(about or {}))
+    return steps, sequence, function.function_name
+
+
+def _note_throttle(function: Function, throttled: Throttled, request_id: str) -> None:
+    metrics.count(function, "Throttles")
+    current().trace.record(
+        "refused", "lambda", "InvocationThrottled", resource=fleets.bare_arn(function), error=throttled.code,
+        message=str(throttled), note=throttled.reason, params={"RequestId": request_id},
+    )  # fmt: skip
+
+
+def check_runs_here(function: Function) -> None:
+    runtime = str(function.run_time or "")
+    if function.package_type != "Zip" or not runtime.startswith("python"):
+        from labkit.sandbox.services import _lambda_refusals
+
+        raise _lambda_refusals.cannot_run(function)
+
+
+def _steps(
+    sandbox: Sandbox, function: Function, via: str, call: Invocation, sequence: int, about: dict[str, Any]
+) -> Steps[Result]:
+    """One call that was let in, from its environment to its record."""
+    fleet, began = fleets.fleet_of(sandbox), sandbox.clock.time()
+    metrics.count(function, "ConcurrentExecutions", fleet.busy[fleets.bare_arn(function)])
+    try:
+        environment, key = yield from _environment(sandbox, fleet, function, call.request_id)
+        arn = f"{environment.spec.own_arn}:{via}" if via else environment.spec.own_arn
+        invocation = Invocation(
+            call.payload, call.request_id, client_context=call.client_context, invoked_arn=arn,
+            trace_id=call.trace_id,
+        )  # fmt: skip
+        try:
+            result = yield from environment.steps(invocation)
+        except BaseException:
+            fleet.end(environment)
+            raise
+        if sandbox.attached.get("functions") is fleet:
+            fleet.give_back(key, environment)
+        else:
+            environment.stop()  # the account was changed for another while the function ran
+    finally:
+        fleet.release(function)
+    metrics.ended(function, result)
+    tail = logs.record(
+        sandbox, function, environment.spec, call.request_id, result, sequence=sequence, began=began,
+        params={"TraceId": call.trace_id} | about,
+    )  # fmt: skip
+    return result._replace(logs=tail)
+
+
+def _environment(
+    sandbox: Sandbox, fleet: fleets.Fleet, function: Function, request_id: str
+) -> Steps[tuple[Environment, str]]:
+    spec, key = _spec(function)
+    environment = fleet.take(key)
+    if environment is not None:
+        return environment, key
+    if not fleet.may_start(function):
+        throttled = Throttled("FunctionInvocationRateLimitExceeded")
+        _note_throttle(function, throttled, request_id)
+        raise throttled
+    from dataclasses import replace
+
+    session = roles.session(function)
+    if session is None:
+        raise Refusal(403, "AccessDeniedException", roles.NOT_ASSUMABLE)
+    spec = replace(
+        spec,
+        access_key=session.access_key,
+        secret_key=session.secret_key,
+        session_token=session.token,
+        caller=session.name,
+        log_stream=logs.new_stream(spec.version),
+    )
+    try:
+        environment = yield from fleets.pool_of(sandbox).starting(spec)
     except PackageError as error:
         raise Refusal(502, "InvalidZipFileException", str(error)) from None
-    if sandbox.attached.get("functions") is fleet:
-        fleet.give_back(key, environment)
-    else:
-        environment.stop()  # the account was changed for another while the function ran
-    _record(sandbox, function, spec, environment, request_id, result)
-    return result
-
-
-def _pool(sandbox: Sandbox) -> Pool:
-    if "functions" not in sandbox.tools:
-        sandbox.tools["functions"] = _Pool(sandbox)
-    pool: Pool = sandbox.tools["functions"]
-    return pool
+    fleet.added(environment)
+    return environment, key
 
 
 def _spec(function: Function) -> tuple[FunctionSpec, str]:
+    """What an environment is made from, and a key under which environments of the same are kept."""
     version = version_of(function)
-    arn = function.function_arn if version == "$LATEST" else function.function_arn.removesuffix(f":{version}")
+    logging = getattr(function, "labkit_settings", {}).get("LoggingConfig") or {}
     spec = FunctionSpec(
         name=function.function_name,
         handler=function.handler,
@@ -153,100 +322,21 @@ def _spec(function: Function) -> tuple[FunctionSpec, str]:
         environment=dict(function.environment_vars),
         runtime=function.run_time,
         version=version,
-        arn=arn,
+        arn=fleets.bare_arn(function),
         region=function.region,
-        log_group=function.logs_group_name,
-        log_stream=_stream_name(version),
+        log_group=logging.get("LogGroup") or function.logs_group_name,
+        log_format=logging.get("LogFormat", "Text"),
+        log_level=logging.get("ApplicationLogLevel", ""),
     )
     made_from = (
         spec.own_arn, version, spec.code_key, spec.layers_key, spec.handler, spec.memory_mb, spec.timeout_s,
-        spec.ephemeral_mb, sorted(spec.environment.items()), spec.runtime,
+        spec.ephemeral_mb, sorted(spec.environment.items()), spec.runtime, spec.log_group, spec.log_format,
+        spec.log_level, function.role,
     )  # fmt: skip
     return spec, hashlib.sha256(repr(made_from).encode()).hexdigest()
 
 
 def _layers(function: Function) -> list[bytes]:
-    from moto.awslambda.models import lambda_backends
-
-    backend = lambda_backends[function.account_id][function.region]
+    backend = fleets.backend_of(function)
     found = (backend._layers.get_layer_version_by_arn(one["Arn"]) for one in function.layers)
     return [layer.code_bytes for layer in found if layer is not None]
-
-
-def _stream_name(version: str) -> str:
-    today = current().clock.now()
-    return f"{today:%Y/%m/%d}/[{version}]{random.Random(current().clock.time()).getrandbits(128):032x}"
-
-
-def _record(
-    sandbox: Sandbox,
-    function: Function,
-    spec: FunctionSpec,
-    environment: Environment,
-    request_id: str,
-    result: Result,
-) -> None:
-    """The log lines as Lambda writes them, and one event for the trace."""
-    init = f"\tInit Duration: {result.init_ms:.2f} ms" if result.init_ms is not None else ""
-    billed = math.ceil(result.duration_ms + (result.init_ms or 0))
-    report = (
-        f"REPORT RequestId: {request_id}\tDuration: {result.duration_ms:.2f} ms\tBilled Duration: {billed} ms\t"
-        f"Memory Size: {spec.memory_mb} MB\tMax Memory Used: {result.max_memory_mb} MB{init}"
-    )
-    lines = [f"START RequestId: {request_id} Version: {spec.version}", *result.logs.splitlines()]
-    if result.error and result.error.note:
-        lines.append(f"[LAB] {result.error.note}")
-    lines += [f"END RequestId: {request_id}", report]
-    logs, stream = function.logs_backend, environment.spec.log_stream
-    logs.ensure_log_group(spec.log_group)
-    if stream not in logs.groups[spec.log_group].streams:
-        logs.create_log_stream(spec.log_group, stream)
-    at = int(sandbox.clock.time() * 1000)
-    logs.put_log_events(spec.log_group, stream, [{"timestamp": at, "message": line} for line in lines])
-    params = {
-        "RequestId": request_id, "Version": spec.version, "DurationMs": round(result.duration_ms, 2),
-        "ColdStart": result.init_ms is not None,
-    }  # fmt: skip
-    sandbox.trace.record(
-        "invocation", "lambda", "Invocation", resource=spec.own_arn, params=params,
-        error=result.error.type if result.error else "", message=result.error.message if result.error else "",
-    )  # fmt: skip
-
-
-# -- later -------------------------------------------------------------------------------------------
-
-
-def later(function: Function, via: str, payload: str, request_id: str) -> None:
-    """Accept an asynchronous call: the function runs as soon as the account is looked at again."""
-    clock = current().clock
-    where = (function.account_id, function.region, function.function_name)
-    clock.schedule(clock.time(), attempt, *where, version_of(function), via, payload, request_id, 1)
-
-
-def attempt(
-    account: str, region: str, name: str, version: str, via: str, payload: str, request_id: str, number: int
-) -> None:
-    """Due work: one attempt of an asynchronous call. A failed one is followed by two more."""
-    from moto.awslambda.models import lambda_backends
-
-    sandbox = current()
-    try:
-        function = lambda_backends[account][region].get_function(name, version)
-    except Exception:  # moto's own error: the function was deleted meanwhile, and with it its events
-        return
-    result = run(function, via, payload.encode(), request_id)
-    if result.error and number <= _retries(function):
-        when = sandbox.clock.time() + RETRY_AFTER[number - 1]
-        sandbox.clock.schedule(
-            when, attempt, account, region, name, version, via, payload, request_id, number + 1
-        )
-    elif result.error:
-        note = "No destination is simulated yet: the event is gone."
-        sandbox.trace.record("refused", "lambda", "EventDropped", resource=function.function_arn, note=note)
-
-
-def _retries(function: Function) -> int:
-    for config in function.event_invoke_config:
-        if "MaximumRetryAttempts" in config.config:
-            return int(config.config["MaximumRetryAttempts"])
-    return len(RETRY_AFTER)

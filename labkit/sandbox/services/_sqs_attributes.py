@@ -189,6 +189,12 @@ def _policy(value: str) -> str | None:
     policy = _json_map(value)
     if policy is None or not policy.get("Statement"):
         raise attribute_value("Policy")
+    from labkit.sandbox.authorization.resources import PolicyRefused, check_policy
+
+    try:
+        check_policy("sqs", value)
+    except PolicyRefused:
+        raise attribute_value("Policy") from None
     return value
 
 

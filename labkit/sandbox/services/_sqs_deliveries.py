@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -28,10 +29,13 @@ def accept(parcel: Parcel) -> str:
     """Put the body into the queue; returns the message's id.
 
     Options: `MessageGroupId`, `MessageDeduplicationId`, `DelaySeconds`, `attribute:NAME` for a text attribute, and
-    `MessageAttributes`, a JSON object as boto3 takes it.
+    `MessageAttributes`, a JSON object as boto3 takes it, with a BinaryValue in base64.
     """
     queue = find(parcel)
     attributes: dict[str, Any] = json.loads(parcel.option("MessageAttributes", "{}"))
+    for value in attributes.values():
+        if "BinaryValue" in value:
+            value["BinaryValue"] = base64.b64decode(value["BinaryValue"])
     for name, value in parcel.options:
         if name.startswith(_TEXT):
             attributes[name.removeprefix(_TEXT)] = {"DataType": "String", "StringValue": str(value)}

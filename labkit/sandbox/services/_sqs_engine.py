@@ -15,7 +15,8 @@ from typing import Any, Final
 from moto.moto_api._internal import mock_random
 from moto.sqs import models
 
-from labkit.sandbox import Sandbox, current
+from labkit.sandbox import Sandbox, current, lineage
+from labkit.sandbox.pollers import readers
 from labkit.sandbox.services import _sqs_errors as errors
 from labkit.sandbox.services._sqs_fifo import FifoStore
 from labkit.sandbox.services._sqs_standard import StandardStore
@@ -73,8 +74,10 @@ def opened(queue: Queue) -> tuple[Store, float]:
 
 
 def rearm(queue: Queue) -> None:
-    """Put the queue's next deadline on the clock, in place of the one that stands there."""
+    """Put the queue's next deadline on the clock, in place of the one that stands there, and tell its readers."""
     store: Store = queue._messages
+    if store.readers != ():
+        readers.queue_changed(queue, store)
     when = store.next_deadline(queue.message_retention_period)
     if store.due is not None and store.due.when == when:
         return
@@ -128,6 +131,9 @@ def send(
 
     A duplicate on a FIFO queue is not put there; it carries the ids of the first one.
     """
+    if (header := lineage.carried()) and not (system_attributes or {}).get(lineage.ATTRIBUTE):
+        kept = {"DataType": "String", "StringValue": header}
+        system_attributes = {**(system_attributes or {}), lineage.ATTRIBUTE: kept}
     message = models.Message(str(mock_random.uuid4()), body, system_attributes)
     message.message_attributes = attributes or {}
     message.group_id = group

@@ -1,49 +1,49 @@
-"""Whether an encrypted queue can use its key: asked at each send and receive.
+"""Whether an encrypted queue can use its key, and whether the caller may: asked at each send and receive.
 
-Source: the error list of SendMessage and ReceiveMessage in botocore's service model, and
+Producers need kms:GenerateDataKey and kms:Decrypt, consumers kms:Decrypt:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+The codes are in the error list of SendMessage and ReceiveMessage in botocore's service model.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from labkit.sandbox import enforcement
 from labkit.sandbox.services._sqs_errors import refusal
 
-_OWN_KEY = "alias/aws/sqs"  # the AWS managed key: AWS makes it at first use
+_SEND: Final = ("kms:GenerateDataKey", "kms:Decrypt")
+_RECEIVE: Final = ("kms:Decrypt",)
 
 
 def check_key(queue: Any) -> None:
-    """Refuse when the queue's customer key does not exist, is disabled, or waits to be deleted."""
-    wanted = queue.kms_master_key_id
-    if not wanted or wanted == _OWN_KEY or wanted.endswith(f":{_OWN_KEY}"):
+    """Refuse when the queue's key does not exist, cannot work, or is not the caller's to use."""
+    if not queue.kms_master_key_id:
         return
-    key = _find(wanted, queue.account_id, queue.region)
-    if key is None:
-        kind = "Alias" if "alias/" in wanted else "Key"
-        raise refusal("KmsNotFound", f"{kind} '{_arn(wanted, queue)}' does not exist")
-    if key.key_state == "PendingDeletion":
-        raise refusal("KmsInvalidState", f"{key.arn} is pending deletion.")
-    if not key.enabled:
-        raise refusal("KmsDisabled", f"{key.arn} is disabled.")
+    from labkit.sandbox.authorization import keys
+
+    caller, actions = _asking(queue)
+    found = keys.key_refusal(
+        caller, queue.kms_master_key_id, queue.account_id, queue.region, actions, via="sqs"
+    )
+    if found is not None:
+        call = enforcement.call_now()
+        if call is not None:
+            call.note = found.note
+        raise refusal(found.code, found.message)
 
 
-def _find(wanted: str, account: str, region: str) -> Any:
-    from moto.backends import get_backend
+def _asking(queue: Any) -> tuple[Any, tuple[str, ...]]:
+    """Who wants what. What services of moto send among themselves counts as the account's own."""
+    from labkit.sandbox.authorization import account
 
-    if wanted.startswith("arn:") and wanted.count(":") >= 5:
-        _, _, _, region, account, wanted = wanted.split(":", 5)
-    regions = dict.get(get_backend("kms"), account)
-    backend = dict.get(regions, region) if regions is not None else None
-    if backend is None:
-        return None
-    if wanted.startswith("alias/"):
-        return next((key for key in backend.keys.values() if wanted in key.aliases), None)
-    return dict(backend.keys).get(wanted.removeprefix("key/"))
-
-
-def _arn(wanted: str, queue: Any) -> str:
-    if wanted.startswith("arn:"):
-        return wanted
-    name = wanted if wanted.startswith("alias/") else f"key/{wanted}"
-    return f"{queue.queue_arn.rsplit(':', 4)[0]}:kms:{queue.region}:{queue.account_id}:{name}"
+    call = enforcement.call_now()
+    if (
+        call is None
+        or call.service != "sqs"
+        or not str(call.params.get("QueueUrl", "")).endswith(f"/{queue.name}")
+    ):
+        return account.administrator("learner", queue.account_id), _SEND
+    return account.caller_or_learner(call.access_key), _SEND if call.operation.startswith(
+        "Send"
+    ) else _RECEIVE

@@ -90,6 +90,7 @@ class Store(ABC):
         self.due: Any = None  # the queue's one piece of due work on the sandbox's clock
         self.refused: dict[str, int] = {}  # batch entries that a fault sent back once
         self.moves: list[Any] = []  # message move tasks out of this queue, oldest first
+        self.readers: tuple[str, ...] | None = None  # who reads this queue by itself; None: not asked yet
         self._secret = secret
         self._last_number = 0
         self._timers: list[tuple[float, int]] = []

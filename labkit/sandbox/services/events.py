@@ -20,35 +20,35 @@ Sources:
 
 from __future__ import annotations
 
-import functools
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from moto.core.exceptions import JsonRESTError
+from moto.core.responses import BaseResponse
 from moto.events import exceptions
+from moto.events import notifications as _  # noqa: F401  # loaded now, so that its hook finds it
 
+from labkit.sandbox import delivery
 from labkit.sandbox.hooks import hook
-
-if TYPE_CHECKING:
-    from labkit.sandbox.patterns import Pattern
+from labkit.sandbox.parcels import Failure, Parcel
 
 _NEEDED: Final = ("id", "account", "source", "time", "region", "resources", "detail-type")
 """What TestEventPattern wants to see in an event (API reference, TestEventPattern, parameter Event)."""
+_UNCHECKED: Final = ("PutEvents", "TestEventPattern")
+"""Their parameters have constraints of their own; PutEvents must be fast, too."""
+
+# moto loads its EventBridge with IAM, so every lab loads this module. Its parts wait until they are needed.
 
 
-@functools.lru_cache(maxsize=256)
-def _pattern(text: str) -> Pattern:
-    # moto loads its EventBridge with IAM, so every lab loads this module; the matcher waits until it is needed.
-    from labkit.sandbox.patterns import Pattern
-
-    return Pattern.parse(text, dialect="eventbridge")
+# -- patterns ----------------------------------------------------------------------------------------
 
 
-def _checked(text: str) -> Pattern:
+def _checked(text: str) -> Any:
     from labkit.sandbox.patterns import InvalidPattern
+    from labkit.sandbox.services import _events_publish as publish
 
     try:
-        return _pattern(text)
+        return publish.compiled(text)
     except InvalidPattern as error:
         if error.code == "ValidationException":
             raise JsonRESTError(error.code, str(error)) from None
@@ -68,14 +68,7 @@ def parse(original: Any, self: Any) -> dict[str, Any]:
 @hook("moto.events.models:EventPattern.matches_event")
 def matches_event(original: Any, self: Any, event: Any) -> bool:
     """Whether an event gets through. An archive without a pattern takes everything."""
-    return True if not self._raw_pattern else _pattern(self._raw_pattern).matches(event)
-
-
-@hook("moto.events.models:Rule.send_to_targets")
-def send_to_targets(original: Any, self: Any, original_event: Any, *args: Any, **kwargs: Any) -> None:
-    """Only a rule that is switched on and has a pattern reacts to events."""
-    if self.state != "DISABLED" and self.event_pattern.dump():
-        original(self, original_event, *args, **kwargs)
+    return True if not self._raw_pattern else bool(_checked(self._raw_pattern).matches(event))
 
 
 @hook("moto.events.responses:EventsHandler.test_event_pattern")
@@ -94,3 +87,283 @@ def test_event_pattern(original: Any, self: Any) -> tuple[str, dict[str, Any]]:
                 "ValidationException", f"Parameter Event is not valid. Reason: Missing: {name}."
             )
     return json.dumps({"Result": pattern.matches(event)}), self.response_headers
+
+
+# -- events ------------------------------------------------------------------------------------------
+
+
+@hook("moto.events.responses:EventsHandler.call_action", kind="new")
+def call_action(self: Any) -> Any:
+    """Every call: parameters that break the constraints of the API's model are refused first."""
+    operation = self._get_action()
+    if operation not in _UNCHECKED:
+        from labkit.sandbox.services import _events_constraints as constraints
+
+        try:
+            constraints.check(operation, json.loads(self.body or "{}"))
+        except JsonRESTError as error:
+            return error.code, {**self.response_headers, "status": error.code}, error.description
+    return BaseResponse.call_action(self)
+
+
+@hook("moto.events.responses:EventsHandler.put_events")
+def put_events(original: Any, self: Any) -> str:
+    """PutEvents."""
+    from labkit.sandbox.services import _events_publish as publish
+
+    results = publish.put_events(self.events_backend, self._get_param("Entries") or [])
+    failed = sum("ErrorCode" in result for result in results)
+    return json.dumps({"FailedEntryCount": failed, "Entries": results})
+
+
+@hook("moto.events.models:EventsBackend.put_events")
+def put_events_of_a_service(original: Any, self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How other services of moto send their events."""
+    from labkit.sandbox.services import _events_publish as publish
+
+    return publish.put_events(self, events, service=True)
+
+
+@hook("moto.events.notifications:_send_safe_notification")
+def no_notification(original: Any, *given: Any) -> None:
+    """moto calls functions when a bucket is made. On AWS such an event comes from CloudTrail only."""
+
+
+# -- rules and targets -------------------------------------------------------------------------------
+
+
+@hook("moto.events.models:EventsBackend.put_rule")
+def put_rule(original: Any, self: Any, name: str, *args: Any, **given: Any) -> Any:
+    """A rule is made or replaced; its schedule runs from now on."""
+    from labkit.sandbox.services import _events_rules as rules
+
+    return rules.put_rule(original, self, name, *args, **given)
+
+
+@hook("moto.events.models:EventsBackend.delete_rule")
+def delete_rule(original: Any, self: Any, name: str, event_bus_arn: str | None) -> None:
+    """A rule is deleted, with its schedule."""
+    from labkit.sandbox.services import _events_schedules as schedules
+
+    bus = self.event_buses.get(self._normalize_event_bus_arn(event_bus_arn))
+    rule = bus.rules.get(name) if bus is not None else None
+    original(self, name, event_bus_arn)
+    if rule is not None:
+        schedules.disarm(rule)
+
+
+@hook("moto.events.models:Rule.enable")
+def enable(original: Any, self: Any) -> None:
+    """The rule works again; a rate counts from now."""
+    from labkit.sandbox.services import _events_schedules as schedules
+
+    original(self)
+    schedules.arm(self)
+
+
+@hook("moto.events.models:Rule.disable")
+def disable(original: Any, self: Any) -> None:
+    """The rule is silent."""
+    from labkit.sandbox.services import _events_schedules as schedules
+
+    original(self)
+    schedules.disarm(self)
+
+
+@hook("moto.events.models:EventsBackend.put_targets")
+def put_targets(original: Any, self: Any, name: str, event_bus_arn: str | None, targets: Any) -> None:
+    """Targets are checked before any of them is stored."""
+    from labkit.sandbox.services import _events_rules as rules
+
+    rule = rules.find(self, name, event_bus_arn)
+    if not rule.managed_by:
+        rules.check_targets(self, rule, targets)
+    original(self, name, event_bus_arn, targets)
+
+
+def _rule(handler: Any, field: str) -> Any:
+    """The rule a request names. Raises AWS's error when it is not there."""
+    from labkit.sandbox.services import _events_rules as rules
+
+    return rules.find(handler.events_backend, handler._get_param(field), handler._get_param("EventBusName"))
+
+
+def _own_rule(handler: Any, field: str, *, missing: bool = False) -> None:
+    """Refuse to touch a rule that an AWS service manages. `missing`: it need not be there."""
+    from labkit.sandbox.services import _events_rules as rules
+
+    try:
+        rule = _rule(handler, field)
+    except exceptions.ResourceNotFoundException as error:
+        if missing and "Rule" in str(error.message):
+            return
+        raise
+    rules.check_managed(rule, handler._get_param("Force"))
+
+
+@hook("moto.events.responses:EventsHandler.put_rule")
+def answer_put_rule(original: Any, self: Any) -> Any:
+    """PutRule."""
+    _own_rule(self, "Name", missing=True)
+    return original(self)
+
+
+@hook("moto.events.responses:EventsHandler.delete_rule")
+def answer_delete_rule(original: Any, self: Any) -> Any:
+    """DeleteRule: calls for a rule that is gone succeed, those for a bus that is gone do not."""
+    _own_rule(self, "Name", missing=True)
+    return original(self)
+
+
+@hook("moto.events.responses:EventsHandler.describe_rule")
+def answer_describe_rule(original: Any, self: Any) -> Any:
+    """DescribeRule."""
+    return self._create_response(_rule(self, "Name").describe())
+
+
+@hook("moto.events.responses:EventsHandler.enable_rule")
+def answer_enable_rule(original: Any, self: Any) -> Any:
+    """EnableRule."""
+    _own_rule(self, "Name")
+    return original(self)
+
+
+@hook("moto.events.responses:EventsHandler.disable_rule")
+def answer_disable_rule(original: Any, self: Any) -> Any:
+    """DisableRule."""
+    _own_rule(self, "Name")
+    return original(self)
+
+
+@hook("moto.events.responses:EventsHandler.put_targets")
+def answer_put_targets(original: Any, self: Any) -> Any:
+    """PutTargets."""
+    _own_rule(self, "Rule")
+    return original(self)
+
+
+@hook("moto.events.responses:EventsHandler.remove_targets")
+def answer_remove_targets(original: Any, self: Any) -> Any:
+    """RemoveTargets."""
+    _own_rule(self, "Rule")
+    return original(self)
+
+
+@hook("moto.events.responses:EventsHandler.list_targets_by_rule")
+def answer_list_targets(original: Any, self: Any) -> Any:
+    """ListTargetsByRule."""
+    _rule(self, "Rule")
+    return original(self)
+
+
+# -- buses -------------------------------------------------------------------------------------------
+
+
+@hook("moto.events.models:EventBus.add_permission")
+def add_permission(
+    original: Any, self: Any, statement_id: str, action: str, principal: Any, condition: Any
+) -> None:
+    """PutPermission adds a statement. Others for the same account stay."""
+    from labkit.sandbox.services import _events_rules as rules
+
+    rules.add_permission(self, statement_id, action, principal, condition)
+
+
+@hook("moto.events.models:EventsBackend._put_permission_from_policy")
+def put_policy(original: Any, event_bus: Any, policy: str) -> None:
+    """PutPermission with a policy replaces the whole policy."""
+    from labkit.sandbox.services import _events_rules as rules
+
+    rules.replace_policy(event_bus, policy)
+
+
+# -- archives and replays ------------------------------------------------------------------------------
+
+
+@hook("moto.events.models:Archive.describe_short")
+def archive_shown(original: Any, self: Any) -> dict[str, Any]:
+    """An archive with its counts."""
+    from labkit.sandbox.services import _events_archives as archives
+
+    return archives.shown(original(self), self)
+
+
+@hook("moto.events.models:Archive.update")
+def update_archive(original: Any, self: Any, description: Any, event_pattern: Any, retention: Any) -> None:
+    """A changed pattern also changes the rule that feeds the archive."""
+    from labkit.sandbox.services import _events_archives as archives
+
+    archives.update(self, description, event_pattern, retention)
+
+
+@hook("moto.events.models:EventsBackend.start_replay")
+def start_replay(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    """StartReplay: ten at a time."""
+    from labkit.sandbox.services import _events_archives as archives
+
+    archives.check_room(self)
+    return original(self, *args, **kwargs)
+
+
+@hook("moto.events.models:Replay.replay_events")
+def replay_events(original: Any, self: Any, archive: Any) -> None:
+    """A replay runs on the clock."""
+    from labkit.sandbox.services import _events_archives as archives
+
+    archives.begin(self)
+
+
+@hook("moto.events.models:Replay.describe_short")
+def replay_shown(original: Any, self: Any) -> dict[str, Any]:
+    """A replay with how far it is."""
+    from labkit.sandbox.services import _events_archives as archives
+
+    return archives.describe(original(self), self)
+
+
+@hook("moto.events.models:EventsBackend.cancel_replay")
+def cancel_replay(original: Any, self: Any, name: str) -> dict[str, str]:
+    """CancelReplay."""
+    from labkit.sandbox.services import _events_archives as archives
+
+    return archives.cancel(self._get_replay(name))
+
+
+@hook("moto.events.models:EventsBackend.list_replays")
+def list_replays(original: Any, self: Any, name_prefix: Any, source_arn: Any, state: Any) -> Any:
+    """ListReplays, also by state."""
+    from labkit.sandbox.services import _events_archives as archives
+
+    found = original(self, name_prefix, source_arn, state)
+    return found if not state else archives.with_state(self, state)
+
+
+# -- deliveries ----------------------------------------------------------------------------------------
+
+
+def _letter(parcel: Parcel, failure: Failure) -> delivery.Letter:
+    from labkit.sandbox.services import _events_deliveries as deliveries
+
+    return deliveries.letter(parcel, failure)
+
+
+def _actions(parcel: Parcel) -> tuple[str, ...]:
+    from labkit.sandbox.services import _events_deliveries as deliveries
+
+    return deliveries.actions(parcel)
+
+
+def _find(parcel: Parcel) -> None:
+    from labkit.sandbox.services import _events_deliveries as deliveries
+
+    deliveries.find(parcel)
+
+
+def _accept(parcel: Parcel) -> str:
+    from labkit.sandbox.services import _events_deliveries as deliveries
+
+    return deliveries.accept(parcel)
+
+
+delivery.receives("arn:events", delivery.Receiver(_actions, _accept, _find))
+delivery.sends("events", delivery.Sender(letter=_letter))

@@ -64,9 +64,10 @@ def test_each_call_is_one_record_under_the_functions_name(functions: Any, sandbo
 
 
 def test_the_role_calls_not_the_learner(functions: Any, sandbox: Sandbox) -> None:
-    role = sandbox.client("iam").create_role(RoleName="checkout", AssumeRolePolicyDocument="{}")["Role"][
-        "Arn"
-    ]
+    allow = {"Effect": "Allow", "Principal": {"AWS": sandbox.account}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    made = sandbox.client("iam").create_role(RoleName="checkout", AssumeRolePolicyDocument=trust)
+    role = made["Role"]["Arn"]
     keys = sandbox.client("sts").assume_role(RoleArn=role, RoleSessionName="orders")["Credentials"]
     code = (
         "import boto3\ndef handler(event, context): return boto3.client('sts').get_caller_identity()['Arn']"

@@ -1,0 +1,52 @@
+"""Whether a reader's role may read its source, and use its key."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+QUEUE: Final = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+"""Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html, "Setting up execution role"."""
+STREAMS: Final = {
+    "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+    "kinesis": (
+        "kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards",
+    ),
+}  # fmt: skip
+"""Source: the pages services-ddb.html and services-kinesis.html of the Lambda developer guide."""
+
+
+class Refusal(NamedTuple):
+    """Why not: the action that is not allowed, AWS's code and message, and which statement decided."""
+
+    action: str
+    code: str
+    message: str
+    note: str
+
+
+def actions_for(source: str) -> tuple[str, ...]:
+    """What a reader of this ARN has to be allowed."""
+    service = source.split(":")[2]
+    return QUEUE if service == "sqs" else STREAMS.get(service, ())
+
+
+def refusal(role: str, session: str, source: str) -> Refusal | None:
+    """Why a session of this role cannot read the source, or None when it can."""
+    from labkit.sandbox.authorization import keys, resources
+    from labkit.sandbox.authorization.account import session_of
+
+    actions = actions_for(source)
+    caller = session_of(role, session)
+    if caller is None:
+        return Refusal(actions[0], "AccessDenied", f"There is no role {role}.", "")
+    service, region, owner = source.split(":")[2:5]
+    policy = resources.policy_of(source)
+    for action in actions:
+        decision = caller.may(action, source, account=owner, policies=[policy] if policy else [])
+        if not decision.allowed:
+            return Refusal(action, "AccessDenied", decision.aws_message, decision.sentence)
+    if service == "sqs" and (key := resources.key_of(source)):
+        problem = keys.key_refusal(caller, key, owner, region, ("kms:Decrypt",), via=service)
+        if problem is not None:
+            return Refusal("kms:Decrypt", problem.code, problem.message, problem.note)
+    return None
