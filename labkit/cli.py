@@ -41,12 +41,14 @@ class Command:
 COMMANDS = {
     "lab": Command("open the workbook in JupyterLab", "labkit.launch", "lab"),
     "test": Command("run the test suite (further words go to pytest)", "labkit.launch", "test"),
+    "serve": Command("offer a simulated account to the AWS CLI and other programs", "labkit.serve"),
     "doctor": Command("look at this machine and say what to repair", "labkit.doctor"),
     "init": Command("copy the labs into a folder of your own", "labkit.init"),
     "build": Command("write the notebooks from their sources", "labkit.workbook.build"),
     "prove": Command("prove the checks of labs with right and wrong answers", "labkit.workbook.prove"),
     "new": Command("start a new lab from a scaffold", "labkit.workbook.scaffold"),
     "run": Command("run notebooks from top to bottom and count their reports", "labkit.workbook.notebooks"),
+    "coverage": Command("print what the labs cover of the syllabus", "labkit.notebook.coverage"),
     "version": Command("print the versions of labkit and of what it is pinned to", "labkit.cli", "version"),
 }
 

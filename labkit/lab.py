@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from labkit.judging.report import Report
     from labkit.notebook.cards import Fidelity, Note, Prediction
     from labkit.notebook.coursemap import CourseMap
+    from labkit.notebook.coverage import Coverage
     from labkit.notebook.header import Header
     from labkit.notebook.tracetable import TraceTable
     from labkit.sandbox import Sandbox, Snapshot
@@ -283,6 +284,12 @@ class Lab(Views, Loads):
 
         return course_map_of(self._progress, self._built)
 
+    def coverage(self) -> Coverage:
+        """The topics of the syllabus, and which exercises cover them."""
+        from labkit.notebook.coverage import coverage_card
+
+        return coverage_card()
+
     def fidelity(self) -> Fidelity:
         """For each service of this lab: what is simulated, what differs on AWS, what is not simulated."""
         from labkit.notebook.cards import Fidelity
@@ -360,6 +367,7 @@ def open(name: str | int) -> Lab:  # noqa: A001 - `labkit.open`, as `webbrowser.
         closed = f"lab {before._built.number}" if before.key != built.key else "this lab"
         lab._say(f"The account of {closed} was closed. This is a new, empty one.")
     shell.after_each_cell(lab._after_cell)
+    shell.add_magics()
     return lab
 
 

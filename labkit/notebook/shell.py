@@ -51,3 +51,19 @@ def after_each_cell(action: Callable[[Any], object]) -> None:
     running = shell()
     if running is not None:
         running.events.register("post_run_cell", action)
+
+
+def add_magics() -> None:
+    """Make `%%aws` known. What it needs is loaded when it is used. Does nothing outside IPython."""
+    running = shell()
+    if running is None or "aws" in running.magics_manager.magics["cell"]:
+        return
+
+    def aws(line: str, cell: str | None = None) -> object:
+        """Run commands of the AWS CLI against the lab's account, one per line."""
+        from labkit.notebook.awscli import run_magic
+        from labkit.sandbox import current
+
+        return run_magic(current(), line, cell)
+
+    running.register_magic_function(aws, "line_cell", "aws")

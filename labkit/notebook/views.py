@@ -1,9 +1,9 @@
-"""The ways a lab shows its account. Each is drawn when it is asked for, and loads nothing before."""
+"""The ways a lab shows its account, and other ways into it. Each loads nothing before it is asked for."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from labkit.drawing.beside import Comparison
     from labkit.drawing.diagram import Diagram
     from labkit.drawing.picture import Picture
+    from labkit.notebook.awscli import CliResult
     from labkit.notebook.console_live import ConsoleView
+    from labkit.notebook.inbox import Inbox
     from labkit.notebook.live import View
     from labkit.sandbox import Sandbox
 
 
 class Views(ABC):
-    """What `Lab` inherits: figures and tables of the account, none of which changes it."""
+    """What `Lab` inherits: figures and tables of the account, and how other programs reach it."""
 
     _sandbox: Sandbox
 
@@ -63,9 +65,33 @@ class Views(ABC):
         self._require_open()
         return ConsoleView(self._sandbox, service, most)
 
+    def inbox(self, to: str | None = None) -> Inbox:
+        """E-mails, text messages and push messages, newest first. `lab.inbox()[0].confirm()` visits a link.
+
+        `to` shows one address, number, device or URL.
+        """
+        from labkit.notebook.inbox import Inbox
+
+        self._require_open()
+        return Inbox.of(self._sandbox, to)
+
     def watch(self, resource: str | None = None) -> View:
         """Your queues, or one of them, as a figure that follows each cell. `.stop()` ends it."""
         from labkit.notebook.live import watch
 
         self._require_open()
         return watch(self._sandbox, resource)
+
+    def endpoint(self) -> str:
+        """The address under which other programs on this machine reach the account, until it is closed."""
+        from labkit.sandbox.endpoint import of
+
+        self._require_open()
+        return of(self._sandbox).url
+
+    def cli(self, command: str | Sequence[str], seconds: float = 60) -> CliResult:
+        """Run the real AWS CLI against the account: `lab.cli("aws sqs list-queues").json`."""
+        from labkit.notebook.awscli import run
+
+        self._require_open()
+        return run(self._sandbox, command, seconds)

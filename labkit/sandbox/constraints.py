@@ -84,8 +84,8 @@ def _range(shape: Mapping[str, Any], value: float, path: str) -> Iterator[str]:
 @functools.lru_cache(maxsize=128)
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     try:
-        # Java reads `[a-Z-_.]` as we mean it; Python warns about some of these forms.
-        return re.compile(pattern.replace("a-zA-Z-_", "a-zA-Z_-"))
+        # Python reads the hyphen after a range as Java does, but only with a backslash for sure.
+        return re.compile(pattern.replace("a-zA-Z-_", r"a-zA-Z\-_").replace("A-Z0-9-_", r"A-Z0-9\-_"))
     except re.error:
         return None
 

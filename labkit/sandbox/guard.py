@@ -23,7 +23,9 @@ import re
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +52,7 @@ WHAT_TO_DO: Final = (
     "Nothing was sent. In a lab, use boto3 without endpoint settings: it reaches the lab's account."
 )
 
+_permitted: ContextVar[bool] = ContextVar("labkit_permitted", default=False)
 _active: list[Guard] = []
 _installed = False
 
@@ -111,6 +114,15 @@ class Guard:
             f"(access key {access_key[:4]}...{access_key[-4:]})",
             "Nothing was sent. Leave the keys out: boto3.client(...) alone uses the lab's account.",
         )
+
+    @contextmanager
+    def permitting_aws_cli(self) -> Iterator[None]:
+        """Inside, this thread may start the AWS CLI: for who has made sure that it reaches the lab's account."""
+        token = _permitted.set(True)
+        try:
+            yield
+        finally:
+            _permitted.reset(token)
 
     def _credential_notes(self) -> list[str]:
         notes = []
@@ -223,7 +235,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
         command = args[1] if event in ("subprocess.Popen", "os.exec", "os.posix_spawn") else args[-1]
         if event == "os.system":
             command = args[0]
-        if calls_aws_cli(command):
+        if calls_aws_cli(command) and not _permitted.get():
             refusal = _active[-1].refuse("the AWS CLI, which would call real AWS", _CLI_CURE)
             if os.getpid() != _active[-1].process:
                 # A forked child on its way to the program: an error here would leave a second copy of
@@ -234,5 +246,6 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
 
 
 _CLI_CURE: Final = (
-    "Nothing was sent. Use boto3 in a cell: the same operation exists there under the same name."
+    'Nothing was sent. lab.cli("aws sqs list-queues") runs it against the lab\'s account; so does a cell that '
+    "begins with %%aws."
 )

@@ -26,6 +26,10 @@ class Inbox:
         self.url = self.sqs.create_queue(QueueName="inbox")["QueueUrl"]
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         self.arn = attributes["Attributes"]["QueueArn"]
+        services = ["events.amazonaws.com", "sns.amazonaws.com"]
+        allow = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sqs:SendMessage"}
+        policy = {"Version": "2012-10-17", "Statement": [{**allow, "Resource": self.arn}]}
+        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": json.dumps(policy)})
 
     def bodies(self) -> list[Any]:
         messages = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", [])

@@ -59,7 +59,7 @@ class Names:
     def __init__(self, suffix: str = "", *, open_to_all: bool = False) -> None:
         self.suffix = suffix.strip(".").lower()
         self._domains = tuple(filter(None, (self.suffix, "localhost")))
-        self._open_to_all = open_to_all
+        self.open_to_all = open_to_all
 
     def answered(self, host: str) -> bool:
         """Whether a request with this Host header (with or without a port) may be answered."""
@@ -70,7 +70,7 @@ class Names:
             return True
         if is_loopback(name):
             return True
-        return self._open_to_all and _is_address(name)
+        return self.open_to_all and _is_address(name)
 
     def may_come_from(self, method: str, host: str, headers: Message[str, str], *, reading: bool) -> bool:
         """Whether the page that sent this may do so; programs that are no browsers send no such headers.

@@ -90,7 +90,9 @@ def _sign_as_root(key: str, request: Any) -> None:
     if signed is not None:
         text = signed.decode("latin-1") if isinstance(signed, bytes) else str(signed)
         del request.headers["Authorization"]
-        request.headers["Authorization"] = text.replace(f"Credential={key}/", f"Credential={identity.root_key(key)}/")
+        request.headers["Authorization"] = text.replace(
+            f"Credential={key}/", f"Credential={identity.root_key(key)}/"
+        )
 
 
 def _refused(call: Call, request: Any) -> Response | None:

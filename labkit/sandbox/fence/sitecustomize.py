@@ -4,8 +4,11 @@ Python runs this file at start because the lab puts its folder on PYTHONPATH for
 It stands alone: the child may be another Python without labkit.
 """
 
+import os
 import sys
 from typing import Any
+
+_ONLY_PORT = os.environ.get("LABKIT_ONLY_PORT", "")
 
 
 def _stays_here(host: Any) -> bool:
@@ -27,6 +30,10 @@ def _fence(event: str, args: Any) -> None:
         host = args[0]
     elif event in ("socket.connect", "socket.sendto", "socket.sendmsg") and isinstance(args[1], tuple):
         host = args[1][0]
+        if _ONLY_PORT and str(args[1][1]) != _ONLY_PORT:
+            raise ConnectionRefusedError(
+                "The lab stopped a connection: this program may use the lab's account only."
+            )
     else:
         return
     if not _stays_here(host):

@@ -79,7 +79,8 @@ def poll(identifier: str) -> None:
         return  # a batch that ends looks again
     if _others_come_first(sandbox, reader, queue) or not _may_read(sandbox, reader):
         return
-    batch = _collect(sandbox, reader, queue)
+    with sandbox.trace.caused_by(sandbox.trace.cause, reader.principal):
+        batch = _collect(sandbox, reader, queue)
     if queue._messages.ready() or (reading.held and not reader.window):
         readers.wake(identifier)
     if batch:

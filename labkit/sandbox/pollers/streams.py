@@ -193,7 +193,7 @@ def _forget_expired(
             _tell(sandbox, reader, shard, "RecordsExpired", gone, "The stream keeps records no longer.")
         _move_on(lane, gone[-1].number)
     if old:
-        _give_up(sandbox, reader, view, shard, lane, tuple(old))
+        _give_up(sandbox, reader, view, shard, lane, tuple(old), "RecordAgeExceeded")
 
 
 # -- when --------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def _failed(sandbox: Sandbox, reader: Reader, piece: Piece, outcome: Outcome, la
     if 0 <= reader.stream.retries < lane.tries:
         view = shards.find(reader.source)
         if view is not None:
-            _give_up(sandbox, reader, view, piece.shard, lane, kept)
+            _give_up(sandbox, reader, view, piece.shard, lane, kept, "RetryAttemptsExhausted")
         return False
     _hold(lane, kept[-1].number)
     return True
@@ -312,7 +312,13 @@ def _move_on(lane: Lane, position: int) -> None:
 
 
 def _give_up(
-    sandbox: Sandbox, reader: Reader, view: View, shard: str, lane: Lane, kept: tuple[Kept, ...]
+    sandbox: Sandbox,
+    reader: Reader,
+    view: View,
+    shard: str,
+    lane: Lane,
+    kept: tuple[Kept, ...],
+    condition: str,
 ) -> None:
     info = {
         "shardId": shard, "startSequenceNumber": str(kept[0].number), "endSequenceNumber": str(kept[-1].number),
@@ -320,8 +326,8 @@ def _give_up(
         "approximateArrivalOfLastRecord": _stamp(view, kept[-1].arrived),
         "batchSize": len(kept), "streamArn": reader.source,
     }  # fmt: skip
-    lost = Lost("RetryAttemptsExhausted", lane.invoked, lane.last, view.name, info)
-    _tell(sandbox, reader, shard, "RecordsDiscarded", list(kept), "Retries or age are used up.")
+    lost = Lost(condition, lane.invoked, lane.last, view.name, info)
+    _tell(sandbox, reader, shard, "RecordsDiscarded", list(kept), f"{condition}: the stream goes on without them.")
     _move_on(lane, kept[-1].number)
     if reader.discarded is not None:
         reader.discarded(reader, lost)

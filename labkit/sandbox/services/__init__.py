@@ -13,10 +13,14 @@ from typing import Final
 
 SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "moto.awslambda": ("lambda_", "lambda_sources"),
+    "moto.dynamodb": ("dynamodb",),
     "moto.events": ("events",),
+    "moto.firehose": ("firehose",),
     "moto.iam": ("iam",),
+    "moto.kinesis": ("kinesis",),
     "moto.kms": ("kms",),
     "moto.scheduler": ("scheduler",),
+    "moto.kinesis": ("kinesis_streams",),
     "moto.sns": ("sns",),
     "moto.sqs": ("sqs",),
     "moto.sts": ("sts",),

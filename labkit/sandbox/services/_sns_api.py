@@ -163,7 +163,9 @@ def unsubscribe(request: Request) -> ActionResult:
 def owned(request: Request) -> list[dict[str, str]]:
     """The caller's subscriptions in this Region."""
     account = request.current_account
-    backends = [regions[request.region] for regions in list(sns_backends.values()) if request.region in regions]
+    backends = [
+        regions[request.region] for regions in list(sns_backends.values()) if request.region in regions
+    ]
     return [
         subscriptions.row(one)
         for backend in backends
@@ -182,7 +184,9 @@ _PUBLISHED: Final = (
 def publish(request: Request) -> ActionResult:
     """Publish."""
     given = {name: request._get_param(name) for name in _PUBLISHED}
-    topic_arn, target, number = (request._get_param(name) for name in ("TopicArn", "TargetArn", "PhoneNumber"))
+    topic_arn, target, number = (
+        request._get_param(name) for name in ("TopicArn", "TargetArn", "PhoneNumber")
+    )
     if sum(one is not None for one in (topic_arn, target, number)) > 1:
         raise invalid("TopicArn or TargetArn or PhoneNumber", "Only one is allowed")
     if number is not None:

@@ -1,8 +1,8 @@
 """The archive of a FIFO topic, and its replay to one subscription.
 
 Source: https://docs.aws.amazon.com/sns/latest/dg/fifo-message-archiving-replay.html with its pages for topic owners
-(retention of 1 to 365 days, BeginningArchiveTime) and subscribers (ReplayPolicy, ReplayStatus, the `Replayed` field, the
-same MessageId and Timestamp; with an EndingPoint nothing new is delivered afterwards).
+(retention of 1 to 365 days, BeginningArchiveTime) and subscribers (ReplayPolicy, ReplayStatus, the `Replayed` field,
+the same MessageId and Timestamp; with an EndingPoint nothing new is delivered afterwards).
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _points(text: str, what: str) -> tuple[float, float | None]:
         end = given.get("EndingPoint")
         return _moment(given["StartingPoint"]), _moment(end) if end else None
     except (ValueError, TypeError, KeyError):
-        raise invalid(what, "PointType must be Timestamp, StartingPoint and EndingPoint times in ISO 8601") from None
+        raise invalid(
+            what, "PointType must be Timestamp, StartingPoint and EndingPoint times in ISO 8601"
+        ) from None
 
 
 def _moment(text: Any) -> float:
@@ -92,7 +94,9 @@ def replay(arn: str) -> None:
     for notice in list(vars(topic).get("archive") or []):
         if begin <= notice.time and (end is None or notice.time <= end):
             # A queue would drop the first id again within five minutes.
-            again = notice._replace(replayed=True, deduplication=f"{notice.deduplication[:90]}-{notice.sequence}-replay")
+            again = notice._replace(
+                replayed=True, deduplication=f"{notice.deduplication[:90]}-{notice.sequence}-replay"
+            )
             publishing.send_to(subscription, formats.Writer(again, version))
     vars(subscription)["replay_ended"] = end is not None
     subscription.attributes["ReplayStatus"] = "Completed"

@@ -50,7 +50,13 @@ def _send(subscription: Subscription, kind: str) -> None:
     token = subscriptions.new_token(subscription)
     message_id, now = str(mock_random.uuid4()), current().clock.time()
     body = formats.confirmation(
-        kind, message_id, topic.arn, subscription.arn, token, now, topics.setting(topic, "SignatureVersion", "1")
+        kind,
+        message_id,
+        topic.arn,
+        subscription.arn,
+        token,
+        now,
+        topics.setting(topic, "SignatureVersion", "1"),
     )
     if protocol in ("http", "https") and not is_loopback(urlsplit(subscription.endpoint).hostname):
         _into_inbox(subscription, kind, body, token, message_id, _AWAY)
@@ -63,7 +69,12 @@ def _send(subscription: Subscription, kind: str) -> None:
     elif protocol in ("email", "email-json"):
         subject = "Subscription" if kind == "SubscriptionConfirmation" else "Unsubscribe"
         options = pairs(
-            {"kind": protocol, "from": _FROM, "subject": f"AWS Notification - {subject} Confirmation", "token": token}
+            {
+                "kind": protocol,
+                "from": _FROM,
+                "subject": f"AWS Notification - {subject} Confirmation",
+                "token": token,
+            }
         )
         if protocol == "email":
             words = _MAIL if kind == "SubscriptionConfirmation" else _FAREWELL
@@ -86,7 +97,12 @@ def ended(parcel: Parcel, failure: Failure | None) -> None:
         return
     note = f"The endpoint did not take it ({failure.message}). {WAITS}"
     _into_inbox(
-        subscription, str(parcel.told("confirmation")), parcel.body, str(parcel.told("token")), parcel.id, note
+        subscription,
+        str(parcel.told("confirmation")),
+        parcel.body,
+        str(parcel.told("token")),
+        parcel.id,
+        note,
     )
 
 

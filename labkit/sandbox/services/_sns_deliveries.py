@@ -127,7 +127,9 @@ def _wanted(parcel: Parcel, failure: Failure | None) -> tuple[str, str]:
     if topic is not None and protocol in _PREFIXES:
         kept = vars(topic).get("settings", {})
         prefix = _PREFIXES[protocol]
-        return kept.get(f"{prefix}{what}FeedbackRoleArn", ""), kept.get(f"{prefix}SuccessFeedbackSampleRate", "100")
+        return kept.get(f"{prefix}{what}FeedbackRoleArn", ""), kept.get(
+            f"{prefix}SuccessFeedbackSampleRate", "100"
+        )
     application = backend.applications.get(parcel.source)
     if application is not None:
         kept = application.attributes
@@ -146,14 +148,20 @@ def _log(parcel: Parcel, failure: Failure | None, role: str) -> None:
     refused = _may_not_log(parcel, role, f"arn:aws:logs:{region}:{account}:log-group:{group}:*")
     if refused:
         current().trace.record(
-            "refused", "sns", "DeliveryNotLogged", resource=parcel.source, error="AccessDenied", message=refused
+            "refused",
+            "sns",
+            "DeliveryNotLogged",
+            resource=parcel.source,
+            error="AccessDenied",
+            message=refused,
         )
         return
     logs = current().backend("logs", account, region)
     now = current().clock.time()
     if group not in logs.groups:
         logs.create_log_group(group, {})
-    stream = f"{datetime.fromtimestamp(now, UTC):%Y/%m/%d}/{hashlib.md5(group.encode(), usedforsecurity=False).hexdigest()}"
+    mark = hashlib.md5(group.encode(), usedforsecurity=False).hexdigest()
+    stream = f"{datetime.fromtimestamp(now, UTC):%Y/%m/%d}/{mark}"
     if stream not in logs.groups[group].streams:
         logs.create_log_stream(group, stream)
     line = json.dumps(_entry(parcel, failure, now), separators=(",", ":"))
@@ -164,7 +172,9 @@ def _may_not_log(parcel: Parcel, role: str, group: str) -> str:
     """Why the role cannot write the log, or nothing."""
     from labkit.sandbox.authorization.account import Caller, may_assume, session_of
 
-    decision = may_assume(Caller.service(publishing.PRINCIPAL), role, context={"aws:SourceArn": parcel.source})
+    decision = may_assume(
+        Caller.service(publishing.PRINCIPAL), role, context={"aws:SourceArn": parcel.source}
+    )
     if not decision.allowed:
         return decision.sentence
     session = session_of(role, "sns-delivery-status")
@@ -182,7 +192,10 @@ def _entry(parcel: Parcel, failure: Failure | None, now: float) -> dict[str, Any
     published = float(parcel.told("published", now))
     at = datetime.fromtimestamp(published, UTC)
     protocol = str(parcel.told("protocol", ""))
-    notification = {"messageId": parcel.id, "timestamp": f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"}
+    notification = {
+        "messageId": parcel.id,
+        "timestamp": f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}",
+    }
     delivery: dict[str, Any] = {"destination": parcel.told("endpoint", parcel.target)}
     if protocol == "sms":
         delivery |= {
@@ -237,6 +250,6 @@ def _status(failure: Failure | None, protocol: str) -> int:
         return int(failure.code)
     if failure.condition:
         return 500
-    return _STATUS.get(failure.code, 404 if "NonExistent" in failure.code or "NotFound" in failure.code else 400)
-
-
+    return _STATUS.get(
+        failure.code, 404 if "NonExistent" in failure.code or "NotFound" in failure.code else 400
+    )

@@ -21,7 +21,10 @@ _NUMBER: Final = re.compile(r"\+?[1-9]\d{1,14}")
 _ARNS: Final = {
     "sqs": (re.compile(r"arn:[\w-]+:sqs:[\w-]+:\d{12}:[\w.-]+"), "SQS endpoint ARN"),
     "lambda": (re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d{12}:function:[\w:$-]+"), "Lambda endpoint ARN"),
-    "firehose": (re.compile(r"arn:[\w-]+:firehose:[\w-]+:\d{12}:deliverystream/[\w.-]+"), "Firehose endpoint ARN"),
+    "firehose": (
+        re.compile(r"arn:[\w-]+:firehose:[\w-]+:\d{12}:deliverystream/[\w.-]+"),
+        "Firehose endpoint ARN",
+    ),
 }
 
 

@@ -44,7 +44,8 @@ def _value(value: Any) -> str:
     if not isinstance(value, Mapping):
         return json.dumps(value, ensure_ascii=False)
     inner = ",\n".join(
-        f"    {json.dumps(name)} : {json.dumps(one, ensure_ascii=False)}" for name, one in value.items()
+        f"    {json.dumps(name)} : {json.dumps(one, separators=(',', ':'), ensure_ascii=False)}"
+        for name, one in value.items()
     )
     return f"{{\n{inner}\n  }}"
 

@@ -157,7 +157,7 @@ def verify_number(backend: Any, number: str, password: str) -> None:
     kept = _number(backend, number)
     if kept["password"] != password:
         error = refusal("VerificationException", "The one-time password is not valid.")
-        error.Status = "INCORRECT_OTP"  # type: ignore[attr-defined]  # a member of the modelled error
+        error.Status = "INCORRECT_OTP"
         raise error
     kept["Status"] = "Verified"
 

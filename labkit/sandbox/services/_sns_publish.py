@@ -18,7 +18,7 @@ from moto.moto_api._internal import mock_random
 from moto.sns.models import Subscription, Topic
 
 from labkit.sandbox import current, delivery
-from labkit.sandbox.parcels import Parcel, pairs
+from labkit.sandbox.parcels import Failure, Parcel, pairs
 from labkit.sandbox.services import _sns_endpoints as endpoints
 from labkit.sandbox.services import _sns_formats as formats
 from labkit.sandbox.services import _sns_messages as messages
@@ -34,6 +34,8 @@ TIMEOUT: Final = 15.0
 """Seconds an HTTP/S endpoint has for its answer (sns/latest/dg/SendMessageToHttp.prepare.html)."""
 PRINCIPAL: Final = "sns.amazonaws.com"
 _ENTRIES: Final = 10
+_RAW_ATTRIBUTES: Final = 10
+_TOO_MANY: Final = "Number of message attributes [{}] exceeds the allowed maximum [10]."
 
 
 # -- taking in ----------------------------------------------------------------------------------------
@@ -48,7 +50,9 @@ def publish_batch(topic: Topic, entries: list[Mapping[str, Any]]) -> list[dict[s
     """Publish up to ten messages, in their order. A parameter that is wrong in one of them refuses all."""
     _check_entries(entries)
     sizes = [
-        messages.size_of(str(entry.get("Message") or ""), messages.check_attributes(entry.get("MessageAttributes")))
+        messages.size_of(
+            str(entry.get("Message") or ""), messages.check_attributes(entry.get("MessageAttributes"))
+        )
         for entry in entries
     ]
     if sum(sizes) > topics.largest(topic):
@@ -164,6 +168,10 @@ def send_to(subscription: Subscription, writer: formats.Writer) -> None:
         )  # fmt: skip
         return
     parcel = parcel_for(subscription, writer)
+    if subscription.protocol == "sqs" and _is_raw(subscription) and len(notice.attributes) > _RAW_ATTRIBUTES:
+        failure = Failure("InvalidParameterValue", _TOO_MANY.format(len(notice.attributes)))
+        delivery.give_up(parcel._replace(dead_letter=""), failure)
+        return
     if notice.sequence and subscription.endpoint.endswith(".fifo"):
         _in_line(subscription, parcel, notice.group)
     else:
@@ -228,7 +236,11 @@ def parcel_for(subscription: Subscription, writer: formats.Writer) -> Parcel:
     notice, protocol = writer.notice, subscription.protocol
     redrive = subscription.attributes.get("RedrivePolicy")
     body, options = _CONTENT[protocol](subscription, writer)
-    about: dict[str, Any] = {"protocol": protocol, "published": notice.time, "endpoint": subscription.endpoint}
+    about: dict[str, Any] = {
+        "protocol": protocol,
+        "published": notice.time,
+        "endpoint": subscription.endpoint,
+    }
     if redrive and protocol != "sqs":
         about["letter"] = writer.envelope(protocol, subscription.arn)
     return Parcel(
@@ -302,7 +314,9 @@ def _for_mail(subscription: Subscription, writer: formats.Writer) -> Content:
 def _for_phone(subscription: Subscription, writer: formats.Writer) -> Content:
     from labkit.sandbox.services import _sns_mobile as mobile
 
-    return writer.notice.text_for("sms"), mobile.sms_options(subscription.topic.sns_backend, writer.notice.attributes)
+    return writer.notice.text_for("sms"), mobile.sms_options(
+        subscription.topic.sns_backend, writer.notice.attributes
+    )
 
 
 def _for_device(subscription: Subscription, writer: formats.Writer) -> Content:

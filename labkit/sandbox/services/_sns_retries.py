@@ -115,7 +115,9 @@ def _retry(given: Any, path: str, what: str) -> Policy | None:
         )
     plan = plan_of(whole)
     if sum(plan.wait(done) or 0 for done in range(plan.attempts)) > LONGEST:
-        raise invalid(f"{what}: {path}: the total retry time must be less than or equal to {LONGEST:.0f} seconds")
+        raise invalid(
+            f"{what}: {path}: the total retry time must be less than or equal to {LONGEST:.0f} seconds"
+        )
     return whole
 
 
@@ -152,7 +154,10 @@ def effective_topic(kept: Policy) -> Policy:
     whole = {
         "defaultHealthyRetryPolicy": {**DEFAULT_RETRIES, **(http.get("defaultHealthyRetryPolicy") or {})},
         "disableSubscriptionOverrides": http.get("disableSubscriptionOverrides", False),
-        "defaultRequestPolicy": {"headerContentType": CONTENT_TYPE, **(http.get("defaultRequestPolicy") or {})},
+        "defaultRequestPolicy": {
+            "headerContentType": CONTENT_TYPE,
+            **(http.get("defaultRequestPolicy") or {}),
+        },
     }
     if http.get("defaultThrottlePolicy"):
         whole["defaultThrottlePolicy"] = http["defaultThrottlePolicy"]
@@ -178,8 +183,11 @@ def plan_of(retries: Mapping[str, Any]) -> Retry:
     now, early, late = (retries[f"num{part}Retries"] for part in ("NoDelay", "MinDelay", "MaxDelay"))
     middle = retries["numRetries"] - now - early - late
     phases = (
-        Phase(now), Phase(early, low, low), Phase(middle, low, high, retries["backoffFunction"]), Phase(late, high, high)
-    )  # fmt: skip
+        Phase(now),
+        Phase(early, low, low),
+        Phase(middle, low, high, retries["backoffFunction"]),
+        Phase(late, high, high),
+    )
     return Retry(tuple(phase for phase in phases if phase.times > 0), LONGEST)
 
 

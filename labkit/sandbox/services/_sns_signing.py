@@ -34,7 +34,7 @@ def sign(fields: Mapping[str, str], version: str) -> str:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
 
-    algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - version 1 is SHA1
+    algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()
     text = text_to_sign(fields).encode("utf-8", "surrogatepass")
     return base64.b64encode(_key().sign(text, padding.PKCS1v15(), algorithm)).decode()
 

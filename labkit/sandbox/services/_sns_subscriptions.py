@@ -23,6 +23,7 @@ from labkit.sandbox.services import _sns_endpoints as endpoints
 from labkit.sandbox.services import _sns_retries as retries
 from labkit.sandbox.services import _sns_topics as topics
 from labkit.sandbox.services._sns_errors import check_arn, invalid, no_subscription, refusal
+from labkit.sandbox.services._sns_messages import DEFAULT_SIZE
 
 if TYPE_CHECKING:
     from labkit.sandbox.patterns import Pattern
@@ -172,10 +173,12 @@ def _made(topic: Topic, protocol: str, endpoint: str, account: str, principal: s
 
 
 def _check_room(topic: Topic, protocol: str) -> None:
-    if topics.largest(topic) <= topics.DEFAULT_SIZE:
+    if topics.largest(topic) <= DEFAULT_SIZE:
         return
     if protocol not in topics.LARGE_PROTOCOLS:
-        raise invalid("Protocol", "a topic with large messages can have sqs, firehose and lambda subscriptions only")
+        raise invalid(
+            "Protocol", "a topic with large messages can have sqs, firehose and lambda subscriptions only"
+        )
     if len(of_topic(topic)) >= topics.MOST_SUBSCRIPTIONS_OF_LARGE:
         raise invalid("TopicArn", "a topic with large messages must have 100 or fewer subscriptions")
 
@@ -198,7 +201,11 @@ def put_all(
     """Set several attributes: the scope first, because the filter policy depends on it."""
     for name in sorted(given, key=lambda one: (one != "FilterPolicyScope", one)):
         if name not in SETTABLE:
-            raise invalid("Attributes", f"Unknown attribute {name}") if subscribing else invalid("AttributeName")
+            raise (
+                invalid("Attributes", f"Unknown attribute {name}")
+                if subscribing
+                else invalid("AttributeName")
+            )
         put(subscription, name, given[name], lead)
 
 
@@ -226,7 +233,8 @@ def _put_filter(kept: dict[str, Any], name: str, text: str, lead: str) -> None:
     scope = text if name == "FilterPolicyScope" else kept.get("FilterPolicyScope") or "MessageAttributes"
     if scope not in SCOPES:
         raise invalid(
-            "Attributes", f"FilterPolicyScope: Invalid value [{text}]. Please use either MessageBody or MessageAttributes"
+            "Attributes",
+            f"FilterPolicyScope: Invalid value [{text}]. Please use either MessageBody or MessageAttributes",
         )
     policy = kept.get("FilterPolicy", "") if name == "FilterPolicyScope" else text
     if policy and policy != "{}":
@@ -333,7 +341,7 @@ def confirm(
     if not _TOKEN.fullmatch(token or ""):
         raise refusal("InvalidParameter", "Invalid token")
     backend = backend_of(str(topic_arn))
-    topic = backend.topics.get(topic_arn) if backend is not None else None
+    topic: Any = backend.topics.get(topic_arn) if backend is not None else None
     gone = list(vars(topic).get("cancelled", [])) if topic is not None else []
     candidates = [*(of_topic(topic) if topic is not None else ()), *gone]
     subscription = next((one for one in candidates if vars(one).get("token") == token), None)
@@ -361,7 +369,8 @@ def unsubscribe(arn: str | None, region: str, *, signed: bool) -> Subscription |
         raise invalid("SubscriptionArn", "Cannot unsubscribe a subscription that is pending confirmation")
     if not signed and subscription.attributes.get("ConfirmationWasAuthenticated") == "true":
         raise refusal(
-            "AuthorizationError", f"User: anonymous is not authorized to perform: SNS:Unsubscribe on resource: {arn}"
+            "AuthorizationError",
+            f"User: anonymous is not authorized to perform: SNS:Unsubscribe on resource: {arn}",
         )
     topic = subscription.topic
     del topic.sns_backend.subscriptions[subscription.arn]

@@ -35,7 +35,8 @@ _CHOICES: Final = {
     "FifoThroughputScope": ("Topic", "MessageGroup"),
 }
 KNOWN: Final = {
-    "DeliveryPolicy", "DisplayName", "Policy", "KmsMasterKeyId", "MaximumMessageSize", *_CHOICES, *_FIFO_ONLY, *_FEEDBACK,
+    "DeliveryPolicy", "DisplayName", "Policy", "KmsMasterKeyId", "MaximumMessageSize",
+    *_CHOICES, *_FIFO_ONLY, *_FEEDBACK,
 }  # fmt: skip
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _ROLE: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
@@ -198,7 +199,9 @@ def _put_size(topic: Topic, text: str, what: str) -> None:
         if len(subscribed) > MOST_SUBSCRIPTIONS_OF_LARGE:
             raise invalid(what, "a topic with large messages must have 100 or fewer subscriptions")
         if any(one.protocol not in LARGE_PROTOCOLS for one in subscribed):
-            raise invalid(what, "a topic with large messages can have sqs, firehose and lambda subscriptions only")
+            raise invalid(
+                what, "a topic with large messages can have sqs, firehose and lambda subscriptions only"
+            )
     settings(topic)["MaximumMessageSize"] = text
 
 
@@ -258,4 +261,5 @@ def shown(topic: Topic) -> dict[str, str]:
         from labkit.sandbox.services._sns_archive import beginning
 
         found["BeginningArchiveTime"] = beginning(topic)
-    return found | vars(topic).get("settings", {})
+    kept_settings: dict[str, str] = vars(topic).get("settings", {})
+    return found | kept_settings

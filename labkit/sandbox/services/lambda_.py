@@ -35,13 +35,13 @@ from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _lambda_async as asynchronous
 from labkit.sandbox.services import _lambda_calls as calls
 from labkit.sandbox.services import _lambda_deliveries as deliveries
-from labkit.sandbox.services import _lambda_limits, _lambda_policy, _lambda_settings, _lambda_versions
+from labkit.sandbox.services import _lambda_limits, _lambda_policy, _lambda_settings, _lambda_urls, _lambda_versions
 from labkit.sandbox.services._lambda_calls import Refusal, Throttled
 
 _TAIL: Final = 4_096
 """Bytes of the log that `LogType="Tail"` gives back: the last 4 KB (API reference, Invoke)."""
 
-HOOKS: Final = (_lambda_limits, _lambda_policy, _lambda_settings, _lambda_versions)
+HOOKS: Final = (_lambda_limits, _lambda_policy, _lambda_settings, _lambda_urls, _lambda_versions)
 """Modules that change moto beside this one."""
 
 Answer = tuple[int, dict[str, str], str | bytes]

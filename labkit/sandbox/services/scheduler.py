@@ -51,11 +51,10 @@ from labkit.sandbox.services._scheduler_checks import check_schedule
 _RESPONSE = "moto.scheduler.responses:EventBridgeSchedulerResponse"
 
 
-class _Conflict(JsonRESTError):
-    code = 409
-
-    def __init__(self, message: str) -> None:
-        super().__init__("ConflictException", message)
+def _conflict(message: str) -> Any:
+    error = JsonRESTError("ConflictException", message)
+    error.code = 409
+    return error
 
 
 def _params(response: Any) -> dict[str, Any]:
@@ -84,6 +83,8 @@ def create_schedule(original: Any, self: Any) -> Any:
     asked = json.dumps(params, sort_keys=True)
     if existing is not None and token and getattr(existing, "labkit_request", None) == (token, asked):
         return json.dumps({"ScheduleArn": existing.arn})
+    if existing is not None:
+        raise _conflict(f"Schedule {existing.name} already exists.")
     answer = original(self)
     schedule = group.schedules[params["Name"]]
     schedule.labkit_request = (token, asked)
@@ -130,7 +131,7 @@ def create_schedule_group(original: Any, self: Any) -> Any:
     except Broken as broken:
         raise ValidationException(str(broken)) from None
     if params["Name"] in self.scheduler_backend.schedule_groups:
-        raise _Conflict(f"Schedule group {params['Name']} already exists.")
+        raise _conflict(f"Schedule group {params['Name']} already exists.")
     return original(self)
 
 

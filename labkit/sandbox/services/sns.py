@@ -1,8 +1,9 @@
 """Amazon SNS in the lab's account.
 
 Simulated here:
-- Publish and PublishBatch to every confirmed subscription: SQS, Lambda, HTTP/S, Firehose, e-mail, SMS, mobile push; in the
-  envelope of SNS or raw, with one text for each protocol, signed with version 1 or 2. The publisher sees no delivery.
+- Publish and PublishBatch to every confirmed subscription: SQS, Lambda, HTTP/S, Firehose, e-mail, SMS, mobile push;
+  in the envelope of SNS or raw, with one text for each protocol, signed with version 1 or 2. The publisher sees no
+  delivery.
 - Who may: the policy of the target and its key at each delivery; the topic's key for whoever publishes; the topic's
   policy for services that publish.
 - Filter policies on attributes and body, with every operator AWS documents and AWS's reasons when they are not valid.
@@ -31,9 +32,10 @@ Not simulated:
 - The 30 days between two opt-ins of a number.
 
 Sources:
-- https://docs.aws.amazon.com/sns/latest/dg/ with the pages sns-message-delivery-retries.html (phases, delivery policies),
-  sns-message-and-json-formats.html (envelope, headers), sns-verify-signature-of-message.html, sns-message-attributes.html
-  (10 attributes raw, none with MessageStructure), sns-dead-letter-queues.html, fifo-message-dedup.html,
+- https://docs.aws.amazon.com/sns/latest/dg/ with the pages sns-message-delivery-retries.html (phases, policies),
+  sns-message-and-json-formats.html (envelope, headers), sns-verify-signature-of-message.html,
+  sns-message-attributes.html (10 attributes raw, none with MessageStructure), sns-dead-letter-queues.html,
+  fifo-message-dedup.html,
   fifo-message-archiving-replay.html, large-message-payloads.html, sns-topic-attributes.html, sms_stats_cloudwatch.html,
   sns-subscription-filter-policies.html and subscription-filter-policy-constraints.html.
 - Names, ranges, errors, tokens of two days: botocore's model, sns/2010-03-31/service-2.json.
@@ -69,7 +71,9 @@ def new_backend(original: Any, self: Any, *args: Any, **kwargs: Any) -> None:
 @hook("moto.sns.models:SNSBackend.create_topic")
 def create_topic(original: Any, self: Any, name: str, attributes: Any = None, tags: Any = None) -> Topic:
     """Make a topic, or find the one with the same name and attributes."""
-    given = {key: value for key, value in (attributes or {}).items() if key in topics.KNOWN or key == "FifoTopic"}
+    given = {
+        key: value for key, value in (attributes or {}).items() if key in topics.KNOWN or key == "FifoTopic"
+    }
     return topics.create(self, name, given, tags or {})
 
 
@@ -194,7 +198,9 @@ def answer_subscription_attributes(original: Any, self: Any) -> ActionResult:
 def answer_set_subscription_attributes(original: Any, self: Any) -> ActionResult:
     """SetSubscriptionAttributes."""
     found = subscriptions.get(self._get_param("SubscriptionArn"), self.region)
-    subscriptions.set_attribute(found, str(self._get_param("AttributeName")), self._get_param("AttributeValue"))
+    subscriptions.set_attribute(
+        found, str(self._get_param("AttributeName")), self._get_param("AttributeValue")
+    )
     return EmptyResult()
 
 
@@ -298,9 +304,7 @@ def list_sandbox_numbers(self: Any) -> ActionResult:
     return api.page(self, "PhoneNumbers", rows)
 
 
-delivery.receives(
-    "arn:sns", delivery.Receiver(deliveries.actions, deliveries.accept, find=deliveries.find)
-)
+delivery.receives("arn:sns", delivery.Receiver(deliveries.actions, deliveries.accept, find=deliveries.find))
 delivery.receives("mailto", delivery.Receiver((), deliveries.accept_mail))
 delivery.receives("tel", delivery.Receiver((), deliveries.accept_sms))
 delivery.sends("sns", delivery.Sender(letter=deliveries.letter, ended=deliveries.ended))
