@@ -93,7 +93,7 @@ class Sandbox:
         self.changes = 0
         """Grows whenever something comes into being that somebody may wait for, such as a message."""
         self._visitors = Visitors()
-        self._sleep_tip = SleepTip()
+        self._sleep_tip = SleepTip(virtual=self.clock.sleeps)
         self._models = ModelCache()
         self._mock: Any = None
         self._hooks: Any = None

@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import threading
 import time as _time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,6 +78,7 @@ class Clock:
         self._sequence = itertools.count(1)
         self._playing = False
         self._still = 0
+        self._player = 0
         trace.clock = self.time
 
     # -- reading ---------------------------------------------------------------------------------
@@ -150,19 +152,37 @@ class Clock:
         self._go_to(max(now, self.time()) if self._still else real_time() + self._offset)
         return played
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether the clock is paused."""
+        return self._still > 0
+
+    def sleeps(self, seconds: float) -> bool:
+        """Let a sleep of the thread that paused the clock pass at once. Returns whether it did."""
+        if (
+            not self._still
+            or self._player != threading.get_ident()
+            or not 0 <= seconds < LONGEST.total_seconds()
+        ):
+            return False
+        self.advance(seconds)
+        return True
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Inside, no time passes by itself: only `advance`, long polls and other waits move the clock.
 
         So a story is the same on a slow machine as on a fast one. When it ends, the clock runs on from where
-        it stands. Pauses nest.
+        it stands. Pauses nest. `time.sleep` of the thread that paused it passes virtual time.
         """
         moment, self._still = self.time(), self._still + 1
+        before, self._player = self._player, threading.get_ident()
         self._go_to(moment)
         try:
             yield
         finally:
             moment, self._still = self.time(), self._still - 1
+            self._player = before
             self._go_to(moment)
             self._keep_offset()
 

@@ -51,7 +51,11 @@ class Post:
     def subscribe(self, topic: str, protocol: str, endpoint: str, **attributes: str) -> str:
         """Subscribe; returns the subscription's ARN, also while it waits."""
         answer = self.sns.subscribe(
-            TopicArn=topic, Protocol=protocol, Endpoint=endpoint, Attributes=attributes, ReturnSubscriptionArn=True
+            TopicArn=topic,
+            Protocol=protocol,
+            Endpoint=endpoint,
+            Attributes=attributes,
+            ReturnSubscriptionArn=True,
         )
         return str(answer["SubscriptionArn"])
 
@@ -99,7 +103,9 @@ class Post:
         if actions:
             allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
             iam.put_role_policy(
-                RoleName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+                RoleName=name,
+                PolicyName="p",
+                PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
             )
         return ROLE + name
 

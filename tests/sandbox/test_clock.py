@@ -241,3 +241,13 @@ def test_a_pause_ends_when_the_code_inside_fails(sandbox: Sandbox) -> None:
     before = time.time()
     busy(0.01)
     assert time.time() > before
+
+
+def test_a_sleep_while_paused_passes_virtual_time_only(sandbox: Sandbox) -> None:
+    with sandbox.clock.paused():
+        start, real = time.time(), time.perf_counter()
+        sandbox.clock.schedule(start + 100, note, "on the way")
+        time.sleep(3600)
+        assert time.time() - start == pytest.approx(3600, abs=1e-6)
+        assert names() == ["on the way"]
+    assert time.perf_counter() - real < 1

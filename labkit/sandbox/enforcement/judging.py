@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.sandbox import identity, stores
 from labkit.sandbox.authorization import Policy, keys, resources
-from labkit.sandbox.authorization.account import Caller, caller_of, key_is_off
+from labkit.sandbox.authorization.account import Caller, caller_named, caller_of, key_is_off, may_assume
 from labkit.sandbox.enforcement import errors, facts
 from labkit.sandbox.enforcement.errors import Refusal, Response
 from labkit.sandbox.enforcement.needs import Asked, Need, needs_of
@@ -40,6 +40,8 @@ def _judge(call: Call) -> Refusal | None:
         return Refusal("expired", note=f"The session of {caller.principal.spoken} is over.")
     if (call.service, call.operation) in _FREE:
         return None
+    if (call.service, call.operation) == ("sts", "AssumeRole"):
+        return _assuming(call, caller)
     asked = Asked(
         call.service, call.operation, call.params, call.region, caller.principal.account or call.account
     )
@@ -49,6 +51,25 @@ def _judge(call: Call) -> Refusal | None:
         if decision is not None:
             return _denied(call, decision)
     return None
+
+
+def _assuming(call: Call, caller: Caller) -> Refusal | None:
+    """AssumeRole: the role's trust policy and the caller's own are both asked."""
+    given, role = call.params, str(call.params.get("RoleArn", ""))
+    keys_given = given.get("TransitiveTagKeys")
+    decision = may_assume(
+        caller, role, session_name=str(given.get("RoleSessionName") or ""), external_id=given.get("ExternalId"),
+        source_identity=given.get("SourceIdentity"), tags=facts.requested_tags(given),
+        transitive_tag_keys=[str(key) for key in keys_given] if isinstance(keys_given, (list, tuple)) else [],
+    )  # fmt: skip
+    if decision.allowed:
+        return None
+    if caller_named(role) is None:
+        start = (
+            f"User: {caller.principal.arn} is not authorized to perform: sts:AssumeRole on resource: {role}"
+        )
+        return Refusal("denied", start, f"There is no role {role}.")
+    return _denied(call, decision)
 
 
 def _denied(call: Call, decision: Decision) -> Refusal:

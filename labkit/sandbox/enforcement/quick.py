@@ -115,6 +115,7 @@ _LOOKS: Final[dict[str, Callable[[Call], Any]]] = {
     "events": _buses,
     "kms": _always,
     "s3": _bucket,
+    "sts": lambda call: call.operation == "AssumeRole",
     "secretsmanager": _secret,
     "dynamodb": _named("dynamodb", "table/", "TableName", "ResourceArn"),
     "dynamodbstreams": _arns("StreamArn"),

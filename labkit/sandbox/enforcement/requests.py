@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ from labkit.sandbox import identity
 from labkit.sandbox.enforcement import Call
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_OLD = re.compile(r"AWS ([^:\s]+):")
 _SERVICES: Final = {
     "states": "stepfunctions", "monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "tagging":
     "resourcegroupstaggingapi", "email": "ses",
@@ -26,13 +28,10 @@ def read(request: Any) -> Call | None:
     """The call a request makes, or None when it carries no signature or means nothing to botocore's model."""
     url = str(request.url)
     query = parse_qs(urlsplit(url).query)
-    signed = str(_header(request, "Authorization") or "")
-    if not signed and "X-Amz-Credential" in query:
-        signed = f"Credential={query['X-Amz-Credential'][0]}"
-    scope = _SCOPE.search(signed)
-    if scope is None:
+    found = _signature(str(_header(request, "Authorization") or ""), query)
+    if found is None:
         return None
-    key, region, name = scope.groups()
+    key, region, name = found
     service = _SERVICES.get(name, name)
     target = str(_header(request, "X-Amz-Target") or "")
     if service == "dynamodb" and target.startswith("DynamoDBStreams"):
@@ -42,6 +41,20 @@ def read(request: Any) -> Call | None:
     except Exception:  # whatever moto's router or parser finds wrong, moto itself says better
         return None
     return Call(service, operation, params, key, region, identity.account_of(key))
+
+
+def _signature(signed: str, query: Mapping[str, list[str]]) -> tuple[str, str, str] | None:
+    """Access key, Region and service; signature version 2, which only S3 still knows, says the key alone."""
+    if not signed and "X-Amz-Credential" in query:
+        signed = f"Credential={query['X-Amz-Credential'][0]}"
+    scope = _SCOPE.search(signed)
+    if scope is not None:
+        key, region, name = scope.groups()
+        return key, region, name
+    if "AWSAccessKeyId" in query:
+        return query["AWSAccessKeyId"][0], identity.REGION, "s3"
+    old = _OLD.match(signed)
+    return (old[1], identity.REGION, "s3") if old else None
 
 
 def _header(request: Any, name: str) -> str | None:

@@ -98,6 +98,9 @@ def wake(identifier: str, shard: str) -> None:
         return
     for number in range(reader.stream.lanes):
         lane = reader.reading.lanes.setdefault((shard, number), Lane(-1))
+        if lane.since:  # a window is open: is the batch full now?
+            current().clock.cancel(lane.due)
+            lane.due = None
         if lane.due is None and not lane.busy:
             _look(identifier, shard, number, lane)
 

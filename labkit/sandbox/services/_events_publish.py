@@ -265,7 +265,16 @@ def send_to_targets(
         except inputs.Invalid as error:
             delivery.give_up(parcel, Failure("INVALID_JSON", str(error)))
         else:
-            delivery.send(parcel._replace(body=body), wait)
+            delivery.send(parcel._replace(body=body), wait + _turn(target["Arn"]))
+
+
+def _turn(target: str) -> float:
+    """Seconds for which an API destination's own rate holds the event back."""
+    if ":api-destination/" not in target:
+        return 0.0
+    from labkit.sandbox.services import _events_http as http
+
+    return http.turn(target)
 
 
 def _is_bus(target: str) -> bool:

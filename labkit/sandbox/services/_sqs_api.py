@@ -19,6 +19,7 @@ from moto.sqs.models import QueueDoesNotExist, _filter_message_attributes
 from labkit.sandbox import current
 from labkit.sandbox.services import _sqs_engine as engine
 from labkit.sandbox.services import _sqs_errors as errors
+from labkit.sandbox.services import _sqs_rates as rates
 from labkit.sandbox.services import _sqs_validation as rules
 from labkit.sandbox.services._sqs_attributes import KNOWN
 from labkit.sandbox.services._sqs_kms import check_key
@@ -94,6 +95,7 @@ def get_queue_url(request: Request) -> ActionResult:
 def send_message(request: Request) -> ActionResult:
     """SendMessage."""
     queue, given = queue_of(request), request.params
+    rates.check(queue, "SendMessage", [given.get("MessageGroupId")])
     _check_message(queue, given, "MessageBody")
     return ActionResult(_sent(queue, given))
 
@@ -103,6 +105,7 @@ def send_message_batch(request: Request) -> ActionResult:
     queue = queue_of(request)
     entries = rules.check_entries(request.params.get("Entries", []), "SendMessageBatchRequestEntry")
     rules.check_batch_size(sum(_size(entry) for entry in entries))
+    rates.check(queue, "SendMessage", [entry.get("MessageGroupId") for entry in entries])
     failed: list[dict[str, Any]] = []
     good: list[dict[str, Any]] = []
     for place, entry in enumerate(entries, start=1):
@@ -217,6 +220,7 @@ def receive_message(request: Request) -> ActionResult:
         raise errors.wrong_queue_type(attempt, "ReceiveRequestAttemptId")
     rules.check_token(attempt, "ReceiveRequestAttemptId")
     check_key(queue)
+    rates.check(queue, "ReceiveMessage")
     messages = engine.receive(queue, most, wait, visibility, attempt)
     wanted = [name for name in _MESSAGE_ATTRIBUTES if name in names or "All" in names]
     shown = [_shown(message, wanted, given.get("MessageAttributeNames", [])) for message in messages]
@@ -254,7 +258,9 @@ def _shown(message: Message, wanted: list[str], attribute_names: list[str]) -> d
 
 def delete_message(request: Request) -> ActionResult:
     """DeleteMessage."""
-    engine.delete(queue_of(request), _handle(request.params))
+    queue = queue_of(request)
+    rates.check(queue, "DeleteMessage")
+    engine.delete(queue, _handle(request.params))
     return EmptyResult()
 
 
@@ -265,6 +271,7 @@ def change_message_visibility(request: Request) -> ActionResult:
     if seconds is None:
         raise errors.missing("VisibilityTimeout")
     rules.check_range(int(seconds), 0, rules.LONGEST_HIDDEN, "VisibilityTimeout", _HIDDEN_RANGE)
+    rates.check(queue, "ChangeMessageVisibility")
     engine.change_visibility(queue, handle, int(seconds))
     return EmptyResult()
 
@@ -273,12 +280,14 @@ def delete_message_batch(request: Request) -> ActionResult:
     """DeleteMessageBatch: each entry succeeds or fails alone."""
     queue = queue_of(request)
     name = "DeleteMessageBatchRequestEntry"
+    rates.check(queue, "DeleteMessage")
     return _each(request, name, lambda entry: engine.delete(queue, _handle(entry)))
 
 
 def change_message_visibility_batch(request: Request) -> ActionResult:
     """ChangeMessageVisibilityBatch: each entry succeeds or fails alone."""
     queue = queue_of(request)
+    rates.check(queue, "ChangeMessageVisibility")
 
     def change(entry: Mapping[str, Any]) -> None:
         handle, seconds = _handle(entry), entry.get("VisibilityTimeout")

@@ -338,6 +338,63 @@ def list_replays(original: Any, self: Any, name_prefix: Any, source_arn: Any, st
     return found if not state else archives.with_state(self, state)
 
 
+# -- connections ---------------------------------------------------------------------------------------
+
+_SHORT: Final = ("ConnectionArn", "ConnectionState", "CreationTime", "LastModifiedTime")
+
+
+@hook("moto.events.models:EventsBackend.create_connection")
+def create_connection(original: Any, self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    """CreateConnection: a name is taken once; OAuth asks for its token on the clock."""
+    from labkit.sandbox.services import _events_http as http
+
+    if name in self.connections:
+        raise exceptions.ResourceAlreadyExistsException(f"Connection {name} already exists.")
+    connection = original(self, name, *args, **kwargs)
+    http.begin(connection)
+    return connection
+
+
+@hook("moto.events.responses:EventsHandler.create_connection")
+def answer_create_connection(original: Any, self: Any) -> Any:
+    """CreateConnection, with the state as it is."""
+    from labkit.sandbox.services import _events_http as http
+
+    original(self)
+    connection = self.events_backend.connections[self._get_param("Name")]
+    return self._create_response(http.part(connection, *_SHORT))
+
+
+@hook("moto.events.models:Connection.describe")
+def describe_connection(original: Any, self: Any) -> dict[str, Any]:
+    """A connection without its secrets."""
+    from labkit.sandbox.services import _events_http as http
+
+    return http.described(self)
+
+
+@hook("moto.events.models:EventsBackend.update_connection")
+def update_connection(original: Any, self: Any, name: str, **given: Any) -> dict[str, Any]:
+    """UpdateConnection: it is authorized anew."""
+    from labkit.sandbox.services import _events_http as http
+
+    original(self, name, **given)
+    connection = self.connections[name]
+    http.begin(connection)
+    return http.part(connection, *_SHORT, "LastAuthorizedTime")
+
+
+@hook("moto.events.responses:EventsHandler.list_connections")
+def list_connections(original: Any, self: Any) -> Any:
+    """ListConnections."""
+    from labkit.sandbox.services import _events_http as http
+
+    prefix, state = self._get_param("NamePrefix") or "", self._get_param("ConnectionState")
+    found = [http.shown(connection) for connection in self.events_backend.list_connections()]
+    wanted = [one for one in found if one["Name"].startswith(prefix) and state in (None, one["ConnectionState"])]
+    return self._create_response({"Connections": wanted})
+
+
 # -- deliveries ----------------------------------------------------------------------------------------
 
 

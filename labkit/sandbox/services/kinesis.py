@@ -1,15 +1,14 @@
-"""Amazon Kinesis Data Streams in the lab's account.
+"""Amazon Kinesis Data Streams as targets of other services. How streams behave stands in `kinesis_streams`.
 
 Simulated here:
-- Streams, shards, records and iterators; records with equal partition keys keep their order in one shard.
 - Streams as targets of rules, schedules and log subscriptions, when role or policy allow kinesis:PutRecord.
+- Records with equal partition keys keep their order in one shard. A record of more than 1 MB is refused.
 
 Differs on AWS:
-- Sequence numbers are small here and count from 1 in every shard. A new stream is ACTIVE at once.
-- A shard takes any number of records here. AWS takes 1 MB and 1,000 records a second.
+- A shard takes any number of records here. AWS takes 1 MB and 1,000 records a second, and senders try again.
 
 Not simulated:
-- Encryption with KMS keys, retention (records stay), enhanced fan-out with SubscribeToShard.
+- Encryption with KMS keys: a sender needs no permission for the key here.
 
 Sources:
 - https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html (size of a record, errors)

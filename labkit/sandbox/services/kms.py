@@ -169,6 +169,13 @@ def answer_cancel(original: Any, self: Any) -> str:
 # -- AWS managed keys -----------------------------------------------------------------------------------
 
 
+@hook("moto.kms.models:RESERVED_ALIASES", kind="value")
+def reserved_aliases(original: list[str]) -> list[str]:
+    """The services that have a key of AWS. moto knows only some of them."""
+    more = ("sqs", "sns", "kinesis", "secretsmanager", "logs", "dynamodb", "lambda", "events")
+    return list(dict.fromkeys([*original, *(f"alias/aws/{name}" for name in more)]))
+
+
 @hook("moto.kms.models:KmsBackend._generate_default_keys")
 def generate_default_keys(original: Any, self: Any, alias_name: str) -> Any:
     """AWS makes its own key for a service at first use, with a policy that nobody can change."""

@@ -10,6 +10,8 @@ Simulated here:
   others.
 - Limits: 1 MiB for a message and for a batch, counted in bytes with attributes; 120,000 in flight; the range of
   every attribute; one purge in 60 seconds; a deleted name is free again after 60 seconds.
+- Throughput of FIFO queues in a story of traffic (`lab.play`): 300 calls a second per action, or high throughput with
+  300 per message group; more are refused with RequestThrottled. Cells that loop in real time are never throttled.
 - Encryption with your own key: no sending or receiving while the key is missing, disabled or about to be deleted.
 - Faults you can switch on: `sqs.duplicate` (with `within`, in seconds, 20), `sqs.disorder`,
   `sqs.batch_entry_fails`.
@@ -28,7 +30,7 @@ Differs on AWS:
 Not simulated:
 - Queue policies and IAM permissions: they are kept and shown, and refuse nobody.
 - What another account may do with a queue.
-- Calls to KMS and its data key cache; throughput quotas and throttling; CloudWatch metrics.
+- Calls to KMS and its data key cache; CloudWatch metrics.
 - A Lambda event source mapping is kept, but does not read from the queue.
 
 Sources:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from labkit.sandbox import enforcement, identity
+from labkit.sandbox import identity
 from labkit.sandbox.hooks import hook
 
 _HOUR: Final = 3_600
@@ -61,47 +61,16 @@ def _is_users(access_key: str) -> bool:
 
 @hook("moto.sts.responses:TokenResponse.assume_role")
 def assume_role(original: Any, self: Any) -> Any:
-    """AssumeRole."""
-    from moto.sts.exceptions import STSClientError
-
+    """AssumeRole, by somebody who may: that was asked before, in `labkit.sandbox.enforcement`."""
     from labkit.sandbox.authorization import account
 
-    given = _given(self)
-    caller = account.caller_or_learner(self.access_key)
-    decision = account.may_assume(caller, given["role_arn"], **given["about"])
-    exists = account.caller_named(given["role_arn"]) is not None
-    if not decision.allowed:
-        call = enforcement.call_now()
-        if call is not None:
-            call.note = decision.sentence if exists else f"There is no role {given['role_arn']}."
-        start = (
-            f"User: {caller.principal.arn} is not authorized to perform: sts:AssumeRole on resource: "
-            f"{given['role_arn']}"
-        )
-        raise STSClientError("AccessDenied", decision.aws_message if exists else start)
-    _check_duration(self, caller, given["role_arn"])
+    _check_duration(self, account.caller_or_learner(self.access_key), str(self._get_param("RoleArn")))
     _check_session_policy(self)
     answer = original(self)
-    account.remember_session(
-        answer.result["Credentials"], tags=given["about"]["tags"], policy_arns=given["policy_arns"]
-    )
+    tags = {str(tag["Key"]): str(tag["Value"]) for tag in self._get_param("Tags") or []}
+    policy_arns = [str(one.get("arn")) for one in self._get_param("PolicyArns") or []]
+    account.remember_session(answer.result["Credentials"], tags=tags, policy_arns=policy_arns)
     return answer
-
-
-def _given(response: Any) -> dict[str, Any]:
-    """What the call says, and what the policies of both sides look at."""
-    tags = {str(tag["Key"]): str(tag["Value"]) for tag in response._get_param("Tags") or []}
-    return {
-        "role_arn": str(response._get_param("RoleArn")),
-        "policy_arns": [str(one.get("arn")) for one in response._get_param("PolicyArns") or []],
-        "about": {
-            "session_name": str(response._get_param("RoleSessionName") or ""),
-            "external_id": response._get_param("ExternalId"),
-            "source_identity": response._get_param("SourceIdentity"),
-            "tags": tags,
-            "transitive_tag_keys": [str(key) for key in response._get_param("TransitiveTagKeys") or []],
-        },
-    }
 
 
 def _check_duration(response: Any, caller: Any, role_arn: str) -> None:

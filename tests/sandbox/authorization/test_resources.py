@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -17,18 +16,6 @@ from labkit.sandbox.authorization.resources import PolicyRefused, check_policy, 
 from tests.sandbox.enforced import HERE, REGION, allow, deny, policy
 
 SNS = Caller.service("sns.amazonaws.com")
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset()
-    return running
 
 
 def arn(service: str, name: str) -> str:

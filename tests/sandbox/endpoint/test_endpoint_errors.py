@@ -17,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
     ("service", "operation", "params"),
     [
         ("codestar-connections", "ListConnections", {}),  # JSON
-        ("importexport", "ListJobs", {}),  # query
+        ("cloudsearch", "ListDomainNames", {}),  # query
         ("chime", "ListAccounts", {}),  # REST-JSON
     ],
 )
@@ -58,7 +58,12 @@ def test_an_operation_that_does_not_exist(ask: Any, sign: Any) -> None:
 def test_parameters_of_a_wrong_type_are_refused_and_break_nothing(ask: Any, sign: Any, outside: Any) -> None:
     for body in ("[]", "null", '{"QueueName": 5}', '{"QueueName": {"a": []}}', "{}", '{"QueueName": null}'):
         told = ask(
-            "POST", "/", body, Authorization=sign("sqs"), Content_Type=JSON, X_Amz_Target="AmazonSQS.CreateQueue"
+            "POST",
+            "/",
+            body,
+            Authorization=sign("sqs"),
+            Content_Type=JSON,
+            X_Amz_Target="AmazonSQS.CreateQueue",
         )
         assert 400 <= told.status < 500, (body, told.text)
         assert "SimulationFailed" not in told.text, (body, told.text)
@@ -128,7 +133,10 @@ def test_what_breaks_inside_is_told_and_leaves_the_endpoint_alive(
 
 
 def test_an_api_nobody_answers_for(ask: Any) -> None:
-    for path, host in (("/x", "a1b2.execute-api.eu-west-1.localhost"), ("/_at/a1b2.lambda-url.eu-west-1/x", "")):
+    for path, host in (
+        ("/x", "a1b2.execute-api.eu-west-1.localhost"),
+        ("/_at/a1b2.lambda-url.eu-west-1/x", ""),
+    ):
         told = ask("GET", path, **({"Host": host} if host else {}))
         assert told.status == 501
         assert "not simulated here" in told.text
