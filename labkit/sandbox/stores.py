@@ -40,6 +40,7 @@ _PLACES: Final = {
     "ssm": ("moto.ssm.models", "ssm_backends"),
     "iam": ("moto.iam.models", "iam_backends"),
     "sts": ("moto.sts.models", "sts_backends"),
+    "pipes": ("moto.pipes.models", "pipes_backends"),
     "states": ("moto.stepfunctions.models", "stepfunctions_backends"),
 }
 """Service as ARNs name it -> the module of moto and its registry of backends."""

@@ -61,9 +61,7 @@ def _bus(events: Any, sqs: Any, name: str, rules: int) -> None:
     for number in range(rules):
         pattern = {"source": [f"shop.{number}"], "detail": {"total": [{"numeric": [">", 10]}]}}
         events.put_rule(Name=f"rule-{number}", EventBusName=name, EventPattern=json.dumps(pattern))
-        events.put_targets(
-            Rule=f"rule-{number}", EventBusName=name, Targets=[{"Id": "queue", "Arn": queue}]
-        )
+        events.put_targets(Rule=f"rule-{number}", EventBusName=name, Targets=[{"Id": "queue", "Arn": queue}])
 
 
 def boto_account() -> str:

@@ -43,7 +43,7 @@ class Post:
     def policy(resource: str, action: str = "sqs:SendMessage", service: str = "sns.amazonaws.com") -> str:
         """A resource policy that lets a service in."""
         allowed = {
-            "Sid": "Service", "Effect": "Allow", "Principal": {"Service": service}, "Action": action,
+            "Sid": service.partition(".")[0], "Effect": "Allow", "Principal": {"Service": service}, "Action": action,
             "Resource": resource,
         }  # fmt: skip
         return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from typing import Any
 
 import boto3
@@ -400,3 +402,33 @@ def test_a_call_of_the_learner_looks_at_no_policy_that_is_not_there(
     sqs.receive_message(QueueUrl=url)
     topic = boto3.client("sns").create_topic(Name="t")["TopicArn"]
     boto3.client("sns").publish(TopicArn=topic, Message="x")
+
+
+def test_a_function_calls_with_the_rights_of_its_role(sandbox: Sandbox, url: str) -> None:
+    role = make_role("cart", CONSUME, trusts={"Service": "lambda.amazonaws.com"})
+    code = f"""
+import boto3
+def handler(event, context):
+    sqs = boto3.client("sqs")
+    sqs.receive_message(QueueUrl="{url}")
+    try:
+        sqs.send_message(QueueUrl="{url}", MessageBody="x")
+    except Exception as error:
+        return str(error)
+"""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", code)
+    functions = boto3.client("lambda")
+    functions.create_function(
+        FunctionName="cart", Runtime="python3.13", Role=role, Handler="app.handler",
+        Code={"ZipFile": packed.getvalue()}, Timeout=10,
+    )  # fmt: skip
+    said = json.loads(functions.invoke(FunctionName="cart")["Payload"].read())
+    assert (
+        f"(AccessDenied) when calling the SendMessage operation: User: arn:aws:sts::{HERE}:assumed-role/cart"
+        in said
+    )
+    [event] = sandbox.trace.where(action="SendMessage", kind="call")
+    assert "cart" in event.caller
+    assert "has no policy that allows it" in event.note

@@ -98,7 +98,8 @@ class Endpoint:
             self._ticking.stop()
         for server, thread in zip(self._servers, self._threads, strict=True):
             if thread.is_alive():
-                server.shutdown()
+                server.wake()
+                thread.join(timeout=2)
             server.server_close()
             server.close_connections()
 
@@ -124,14 +125,14 @@ class Endpoint:
 
     def _accept(self, server: _Server) -> None:
         self.sandbox.visitors.rest()
-        server.serve_forever(poll_interval=0.1)
+        while not self.closing:
+            server.handle_request()  # waits without looking at any clock; `wake` ends it
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
-    allow_reuse_address = os.name == "posix"  # on Windows it would let two programs share the port
 
     def __init__(self, address: tuple[str, int], endpoint: Endpoint) -> None:
         self._open: set[Any] = set()
@@ -140,8 +141,9 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, type("_Handler", (Handler,), {"endpoint": endpoint}))
 
     def server_bind(self) -> None:
-        if os.name == "nt":
-            self.socket.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE", 0), 1)
+        # On Windows SO_REUSEADDR would let two programs share the port.
+        option = socket.SO_REUSEADDR if os.name == "posix" else getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
+        self.socket.setsockopt(socket.SOL_SOCKET, option, 1)
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self.socket.bind(self.server_address)
@@ -156,6 +158,12 @@ class _Server(ThreadingHTTPServer):
             super().process_request_thread(request, client_address)
         finally:
             self._open.discard(request)
+
+    def wake(self) -> None:
+        """Let `handle_request` come back: somebody knocks."""
+        host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(self.server_name, self.server_name)
+        with contextlib.suppress(OSError), socket.create_connection((host, self.server_port), timeout=1):
+            pass
 
     def close_connections(self) -> None:
         for connection in list(self._open):

@@ -34,10 +34,11 @@ class Ticking:
     def stop(self) -> None:
         """End, after the look that is under way."""
         self._stopped.set()
-        if self._thread is not threading.current_thread():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout=2)
 
     def _run(self) -> None:
+        self._sandbox.visitors.rest()  # it does nothing by itself that a long poll would have to wait for
         while not self._stopped.wait(self._every):
             self.look()
 

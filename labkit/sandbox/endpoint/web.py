@@ -157,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
         """What `http.server` itself refuses: a broken request line, too many headers, an unknown method."""
         self.close_connection = True
         self.command = getattr(self, "command", None) or "GET"
+        if self.request_version == "HTTP/0.9":  # what is assumed until the line was understood
+            self.request_version = self.protocol_version
         self._send(
             errors.reply(int(code), "MalformedRequest", message or explain or "The request cannot be read.")
         )

@@ -56,6 +56,12 @@ def entered(call: Call) -> Iterator[Call]:
         _now.reset(token)
 
 
+def noting() -> contextlib.AbstractContextManager[Call]:
+    """For who passes a foreign request on. What it asks for is read from the request itself; when it was refused,
+    the `note` of the call that is yielded says which statement did."""
+    return entered(Call("", "", {}, None, "", judged=True))
+
+
 def call_now() -> Call | None:
     """The call that is being answered, or None when nobody called."""
     return _now.get()

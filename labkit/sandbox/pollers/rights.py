@@ -30,12 +30,12 @@ def actions_for(source: str) -> tuple[str, ...]:
     return QUEUE if service == "sqs" else STREAMS.get(service, ())
 
 
-def refusal(role: str, session: str, source: str) -> Refusal | None:
-    """Why a session of this role cannot read the source, or None when it can."""
+def refusal(role: str, session: str, source: str, actions: tuple[str, ...] = ()) -> Refusal | None:
+    """Why a session of this role cannot read the source (or do `actions` with it), or None when it can."""
     from labkit.sandbox.authorization import keys, resources
     from labkit.sandbox.authorization.account import session_of
 
-    actions = actions_for(source)
+    actions = actions or actions_for(source)
     caller = session_of(role, session)
     if caller is None:
         return Refusal(actions[0], "AccessDenied", f"There is no role {role}.", "")

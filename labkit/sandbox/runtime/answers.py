@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
 
 from labkit.errors import Stopped
-from labkit.sandbox import dispatch, lineage
+from labkit.sandbox import dispatch, enforcement, lineage
 
 from .specs import FunctionSpec
 from .wire import Frame, Kind, pack
@@ -39,7 +39,12 @@ def answer(sandbox: Sandbox, spec: FunctionSpec, call: Frame, pace: Pace) -> byt
         params = head.get("params", {})
         request = _request(head, call.body)
         header = str(request.headers.get(lineage.HEADER) or "")
-        with trace.caused_by(sequence, caller), pace.measured(), lineage.carrying(header):
+        with (
+            trace.caused_by(sequence, caller),
+            pace.measured(),
+            lineage.carrying(header),
+            enforcement.noting() as asked,
+        ):
             refused, status, headers, body = _ask(request, service, operation)
         with pace.aside():
             sandbox.clock.catch_up()
@@ -50,7 +55,8 @@ def answer(sandbox: Sandbox, spec: FunctionSpec, call: Frame, pace: Pace) -> byt
         trace.record(
             "call", service, operation,
             resource=dispatch._resource_of(params) or ("" if params else head["url"].partition("?")[0]),
-            caller=caller, params=params, error=code, message=message, sequence=sequence, time=at,
+            caller=caller, params=params, error=code, message=message, note=asked.note,
+            sequence=sequence, time=at,
         )  # fmt: skip
     reply = {"status": status, "headers": headers, "refused": refused, "operation": operation}
     return pack(Kind.ANSWER, reply, body, pace.offset)

@@ -19,6 +19,7 @@ SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "moto.iam": ("iam",),
     "moto.kms": ("kms",),
     "moto.pipes": ("pipes",),
+    "moto.logs": ("logs",),
     "moto.scheduler": ("scheduler",),
     "moto.kinesis": ("kinesis_streams", "kinesis"),
     "moto.sns": ("sns",),

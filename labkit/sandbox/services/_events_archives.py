@@ -113,7 +113,10 @@ def begin(replay: Any) -> None:
 
 def describe(original: dict[str, Any], replay: Any) -> dict[str, Any]:
     """A replay in a list, with how far it is."""
-    extra = {"EventLastReplayedTime": vars(replay).get("labkit_last"), "StateReason": vars(replay).get("labkit_reason")}
+    extra = {
+        "EventLastReplayedTime": vars(replay).get("labkit_last"),
+        "StateReason": vars(replay).get("labkit_reason"),
+    }
     return {**original, **{name: value for name, value in extra.items() if value is not None}}
 
 
@@ -190,4 +193,3 @@ def _replay_at(arn: str) -> tuple[Any, Any]:
 def with_state(backend: Any, state: str) -> list[dict[str, Any]]:
     """The replays in one state; moto compares it with something else."""
     return [replay.describe_short() for replay in backend.replays.values() if replay.state.value == state]
-

@@ -18,7 +18,7 @@ from labkit.sandbox.stores import Arn
 
 _GONE: Final = ("NotFound", "NonExistent", "DoesNotExist", "NoSuch")
 _DENIED: Final = ("AccessDenied", "AuthorizationError", "KMS", "Kms")
-_BUSY: Final = ("Throttl", "TooManyRequests", "LimitExceeded", "ProvisionedThroughput")
+_BUSY: Final = ("429", "Throttl", "TooManyRequests", "LimitExceeded", "ProvisionedThroughput")
 
 
 # -- receiving ---------------------------------------------------------------------------------------
@@ -115,6 +115,8 @@ def error_code(failure: Failure) -> str:
         return "NO_PERMISSIONS"
     if any(mark in code for mark in _BUSY):
         return "THROTTLING"
+    if code.startswith(("Invalid", "Missing", "Malformed")):
+        return "INVALID_PARAMETER"
     if "Timeout" in code or "TimedOut" in code:
         return "TIMEOUT"
     if "Connection" in code:

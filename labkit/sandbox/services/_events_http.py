@@ -1,8 +1,8 @@
 """API destinations and their connections: an event becomes an HTTP request with the connection's authorization.
 
-Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html (headers, status codes that are
-tried again, Retry-After, 5 seconds), botocore's model (values of the connection win over those of the target, an OAuth
-token is fetched anew after a 401 or 407). What AWS hides of a connection: LocalStack's validated tests.
+Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html (headers, status codes that
+are tried again, Retry-After, 5 seconds), botocore's model (values of the connection win over those of the target, an
+OAuth token is fetched anew after a 401 or 407). What AWS hides of a connection: LocalStack's validated tests.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def turn(arn: str) -> float:
     if taken >= rate:
         second, taken = second + 1, 0
     destination.labkit_turn = (second, taken + 1)
-    return max(0.0, second - now)
+    return float(max(0.0, second - now))
 
 
 def invoke(parcel: Parcel) -> str:
@@ -76,7 +76,11 @@ def invoke(parcel: Parcel) -> str:
     given = json.loads(parcel.option("HttpParameters", "{}"))
     extra = connection.auth_parameters.get("InvocationHttpParameters") or {}
     url = _url(destination.invocation_endpoint, given, extra)
-    headers = {"Content-Type": _CONTENT_TYPE, **(given.get("HeaderParameters") or {}), **_pairs(extra, "HeaderParameters")}
+    headers = {
+        "Content-Type": _CONTENT_TYPE,
+        **(given.get("HeaderParameters") or {}),
+        **_pairs(extra, "HeaderParameters"),
+    }
     headers |= {**_authorization(connection), **_HEADERS}
     request = parcel._replace(
         target=url,
@@ -105,7 +109,9 @@ def _pairs(parameters: Mapping[str, Any], kind: str) -> dict[str, str]:
 def _url(endpoint: str, given: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
     for value in given.get("PathParameterValues") or ():
         endpoint = endpoint.replace("*", quote(str(value), safe=""), 1)
-    query = urlencode({**(given.get("QueryStringParameters") or {}), **_pairs(extra, "QueryStringParameters")})
+    query = urlencode(
+        {**(given.get("QueryStringParameters") or {}), **_pairs(extra, "QueryStringParameters")}
+    )
     return endpoint + (f"{'&' if '?' in endpoint else '?'}{query}" if query else "")
 
 
@@ -168,7 +174,9 @@ def _fetch(connection: Any) -> str:
         answer = loopback.exchange(current(), method, url, headers, text.encode(), _TIMEOUT)
         found = json.loads(answer.body) if 200 <= answer.status < 300 else {}
         token = found.get("access_token") if isinstance(found, dict) else None
-        problem = "" if token else f"The authorization endpoint answered {answer.status} without an access_token."
+        problem = (
+            "" if token else f"The authorization endpoint answered {answer.status} without an access_token."
+        )
     except (loopback.Elsewhere, loopback.NoAnswer) as error:
         problem = str(error)
     except ValueError:

@@ -19,9 +19,7 @@ MISSING: Final = object()
 """The value of a path that leads nowhere."""
 _PLACEHOLDER: Final = re.compile(r"<(.*?)>")
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+|\*)\]|\[['\"]([^'\"]+)['\"]\]")
-_TEXTS: Final = frozenset(
-    {"aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time"}
-)
+_TEXTS: Final = frozenset({"aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time"})
 _WHOLE: Final = frozenset({"aws.events.event", "aws.events.event.json"})
 _decoder: Final = json.JSONDecoder()
 
@@ -185,7 +183,9 @@ def check(target: Mapping[str, Any]) -> None:
     name = target.get("Id")
     given = [field for field in ("Input", "InputPath", "InputTransformer") if target.get(field)]
     if len(given) > 1:
-        raise _refusal(f"Only one of Input, InputPath, or InputTransformer must be provided for target {name}.")
+        raise _refusal(
+            f"Only one of Input, InputPath, or InputTransformer must be provided for target {name}."
+        )
     if target.get("Input"):
         problem = _json_problem(target["Input"])
         if problem:
@@ -206,7 +206,9 @@ def _check_template(name: str, transformer: Mapping[str, Any]) -> None:
             )
         if piece.name and piece.name not in paths and piece.name not in _TEXTS | _WHOLE:
             raise _refusal(f"InputTemplate for target {name} contains invalid placeholder {piece.name}.")
-    sample = "".join(text + ("x" if quoted else "0" if key else "") for text, key, quoted in _pieces(template))
+    sample = "".join(
+        text + ("x" if quoted else "0" if key else "") for text, key, quoted in _pieces(template)
+    )
     if problem := _json_problem(sample, template, several=not _is_object(template)):
         raise _refusal(f"Invalid InputTemplate for target {name} : [{problem}].")
 

@@ -64,7 +64,12 @@ def _shown_entry(entry: dict[str, Any]) -> str:
 
 def entry_size(entry: dict[str, Any]) -> int:
     """The bytes that count for one entry."""
-    texts = [entry.get("Source"), entry.get("DetailType"), entry.get("Detail"), *(entry.get("Resources") or ())]
+    texts = [
+        entry.get("Source"),
+        entry.get("DetailType"),
+        entry.get("Detail"),
+        *(entry.get("Resources") or ()),
+    ]
     size = sum(len(str(text).encode()) for text in texts if text)
     return size + (_TIME_BYTES if entry.get("Time") is not None else 0)
 
@@ -153,7 +158,9 @@ def find_bus(name: str, backend: Any = None) -> Any:
 
 
 def _lost(event_id: str, bus: str, note: str) -> None:
-    current().trace.record("state", "events", "EventUnmatched", resource=bus, params={"Id": event_id}, note=note)
+    current().trace.record(
+        "state", "events", "EventUnmatched", resource=bus, params={"Id": event_id}, note=note
+    )
 
 
 # -- rules -------------------------------------------------------------------------------------------
@@ -261,7 +268,11 @@ def send_to_targets(
             continue
         parcel = _parcel(target, arn, event, text, hops)
         try:
-            body = text if _is_bus(target["Arn"]) else inputs.body_for(target, event, text, arn, rule.name, ingested)
+            body = (
+                text
+                if _is_bus(target["Arn"])
+                else inputs.body_for(target, event, text, arn, rule.name, ingested)
+            )
         except inputs.Invalid as error:
             delivery.give_up(parcel, Failure("INVALID_JSON", str(error)))
         else:

@@ -94,7 +94,7 @@ def _check_target(backend: Any, target: dict[str, Any]) -> None:
     arn, name = target["Arn"], target["Id"]
     if not _ARN.fullmatch(arn):
         raise _invalid(f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.")
-    service, region, account = arn.split(":")[2:5]
+    service, _, account = arn.split(":")[2:5]
     if service == "sqs" and arn.endswith(".fifo") and not target.get("SqsParameters"):
         raise _invalid(f"Parameter(s) SqsParameters must be specified for target: {name}.")
     elsewhere = account != backend.account_id
@@ -104,7 +104,9 @@ def _check_target(backend: Any, target: dict[str, Any]) -> None:
     if ":event-bus/" in arn and elsewhere:
         for field in ("Input", "InputPath", "InputTransformer"):
             if target.get(field):
-                raise _invalid(f"{field} is not available for target {name}: an event bus of another account.")
+                raise _invalid(
+                    f"{field} is not available for target {name}: an event bus of another account."
+                )
     _check_dead_letter(target, backend.region_name)
     if role := target.get("RoleArn"):
         _check_role(role)
@@ -123,7 +125,9 @@ def _check_dead_letter(target: dict[str, Any], region: str) -> None:
     elif parts[3] != region:
         reason = "The queue must be in the Region of the rule."
     if reason:
-        raise _invalid(f"Parameter DeadLetterConfig.Arn is not valid for target {target['Id']}. Reason: {reason}")
+        raise _invalid(
+            f"Parameter DeadLetterConfig.Arn is not valid for target {target['Id']}. Reason: {reason}"
+        )
 
 
 def _check_role(role: str) -> None:

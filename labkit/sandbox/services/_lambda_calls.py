@@ -223,7 +223,8 @@ def start(
     grown = lineage.grown(header, fleets.bare_arn(function), request_id)
     sequence = sandbox.trace.reserve()
     call = Invocation(payload, request_id, client_context=client_context, trace_id=grown)
-    steps = _steps(sandbox, function, via, call, sequence, dict(about or {}))
+    told = dict(about or {}) | {"cause": sandbox.trace.cause}
+    steps = _steps(sandbox, function, via, call, sequence, told)
     return steps, sequence, function.function_name
 
 
@@ -247,7 +248,7 @@ def _steps(
     sandbox: Sandbox, function: Function, via: str, call: Invocation, sequence: int, about: dict[str, Any]
 ) -> Steps[Result]:
     """One call that was let in, from its environment to its record."""
-    fleet, began = fleets.fleet_of(sandbox), sandbox.clock.time()
+    fleet, began, cause = fleets.fleet_of(sandbox), sandbox.clock.time(), about.pop("cause", None)
     metrics.count(function, "ConcurrentExecutions", fleet.busy[fleets.bare_arn(function)])
     try:
         environment, key = yield from _environment(sandbox, fleet, function, call.request_id)
@@ -268,10 +269,11 @@ def _steps(
     finally:
         fleet.release(function)
     metrics.ended(function, result)
-    tail = logs.record(
-        sandbox, function, environment.spec, call.request_id, result, sequence=sequence, began=began,
-        params={"TraceId": call.trace_id} | about,
-    )  # fmt: skip
+    with sandbox.trace.caused_by(cause):
+        tail = logs.record(
+            sandbox, function, environment.spec, call.request_id, result, sequence=sequence, began=began,
+            params={"TraceId": call.trace_id} | about,
+        )  # fmt: skip
     return result._replace(logs=tail)
 
 

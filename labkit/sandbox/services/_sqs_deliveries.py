@@ -45,5 +45,5 @@ def accept(parcel: Parcel) -> str:
         check_body(parcel.body)
         api.check_for_queue(queue, parcel.body, attributes, delay, group, key)
     except SQSException as error:
-        raise Refused(errors.shown_code(error), str(error.message)) from None
+        raise Refused(errors.shown_code(str(error.code)), str(error.message)) from None
     return str(engine.send(queue, parcel.body, attributes, delay, group, key).id)

@@ -1,21 +1,46 @@
-"""Amazon EventBridge in the lab's account.
+"""Amazon EventBridge in the lab's account: buses, rules, targets, schedules, archives, API destinations.
 
 Simulated here:
-- Buses, rules and PutEvents; delivery to SQS queues, log groups and other buses; archives.
+- PutEvents: ten entries, less than 1 MB, one result per entry, `aws.` sources refused, an unknown bus that takes the
+  event and loses it. Events carry all their fields in AWS's order.
 - Event patterns: the whole documented language, refused with AWS's reason when they are not valid, and
-  TestEventPattern.
-- A disabled rule is silent. A rule with a schedule only does not react to events.
+  TestEventPattern. Disabled rules are silent.
+- Targets: queues, topics, functions, state machines, log groups, streams, delivery streams, other buses (also of other
+  accounts and Regions, once), API destinations with API key, basic and OAuth authorization and their rate.
+- The target's policy, or the role, decides whether a rule may deliver. Roles are checked when a target is put.
+- Input, InputPath, InputTransformer with all variables, and dynamic parameters.
+- Retries for 24 hours and 185 times, or as the target says, then the dead-letter queue with ERROR_CODE and the rest.
+- Schedules on the clock: rate from the moment the rule is made or enabled, cron in UTC, each run at its own time.
+- Archives with pattern and retention; replays with window and rules, minute by minute, their states and CancelReplay.
+- Policies of buses, managed rules, the constraints of the API's model, and 5 targets a rule, 300 rules a bus.
 
 Differs on AWS:
-- A rule delivers here whatever the policy of its target says.
-- Changed rules take a moment to be in force on AWS. Here they hold at once.
+- Changed rules take a moment to be in force on AWS, and an event up to ten minutes to be in an archive. Here both
+  hold at once. Counts of archives are exact here.
+- Retries wait 1, 2, 4 ... 512 seconds and then 512 each, less up to 10 % by chance. AWS names no figures.
+- An event that a delivery caused is on its way for 1 second, so a function that answers an event with a new one turns
+  once a second here.
+- A replay begins after 1 second and takes 1 second for each minute with events. A replayed event keeps its id and
+  events of one minute their order; AWS does not document the id and promises no order.
+- Which ERROR_CODE belongs to which error is documented by name only; the choice is ours. So are the words of errors for
+  managed rules, dead-letter queues that don't fit, policies that are too long, and inputs for another account's bus.
+- A null value fills a template as null, and an InputPath that leads nowhere gives null. AWS documents neither.
+- API destinations reach only this machine, and plain http too.
+- Another bus always receives the event as it is, whatever Input says.
+- SizeBytes of an archive counts source, detail type, detail, resources and 20 bytes for each event.
 
 Not simulated:
-- Schedules that fire, other targets, retries and dead-letter queues of targets, Scheduler, Pipes, schemas.
+- ECS tasks and other targets (Batch, CodeBuild, Redshift, Systems Manager...): the trace says so.
+- CloudWatch metrics, events from CloudTrail, X-Ray, schema registry and discovery, global endpoints, partner sources.
+- Encryption of buses and archives with your own key, and the dead-letter queue of a bus.
+- UpdateConnection does not change the connection's secret. Private connections. The second generation of buses.
 
 Sources:
-- https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
-- https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html
+- https://docs.aws.amazon.com/eventbridge/latest/userguide/ with the pages eb-event-patterns.html, eb-targets.html,
+  eb-transform-target-input.html, eb-rule-dlq.html, eb-rule-retry-policy.html, eb-bus-to-bus.html, eb-archive.html,
+  eb-api-destinations.html, eb-quota.html
+- botocore's model, events/2015-10-07/service-2.json; https://docs.aws.amazon.com/eventbridge/latest/APIReference/
+- https://github.com/localstack/localstack/tree/main/tests/aws/services/events: answers recorded on AWS
 """
 
 from __future__ import annotations
@@ -31,6 +56,7 @@ from moto.events import notifications as _  # noqa: F401  # loaded now, so that 
 from labkit.sandbox import delivery
 from labkit.sandbox.hooks import hook
 from labkit.sandbox.parcels import Failure, Parcel
+from labkit.sandbox.services import _events_control as _control  # noqa: F401  # its hooks belong to ours
 
 _NEEDED: Final = ("id", "account", "source", "time", "region", "resources", "detail-type")
 """What TestEventPattern wants to see in an event (API reference, TestEventPattern, parameter Event)."""
@@ -127,272 +153,6 @@ def put_events_of_a_service(original: Any, self: Any, events: list[dict[str, Any
 @hook("moto.events.notifications:_send_safe_notification")
 def no_notification(original: Any, *given: Any) -> None:
     """moto calls functions when a bucket is made. On AWS such an event comes from CloudTrail only."""
-
-
-# -- rules and targets -------------------------------------------------------------------------------
-
-
-@hook("moto.events.models:EventsBackend.put_rule")
-def put_rule(original: Any, self: Any, name: str, *args: Any, **given: Any) -> Any:
-    """A rule is made or replaced; its schedule runs from now on."""
-    from labkit.sandbox.services import _events_rules as rules
-
-    return rules.put_rule(original, self, name, *args, **given)
-
-
-@hook("moto.events.models:EventsBackend.delete_rule")
-def delete_rule(original: Any, self: Any, name: str, event_bus_arn: str | None) -> None:
-    """A rule is deleted, with its schedule."""
-    from labkit.sandbox.services import _events_schedules as schedules
-
-    bus = self.event_buses.get(self._normalize_event_bus_arn(event_bus_arn))
-    rule = bus.rules.get(name) if bus is not None else None
-    original(self, name, event_bus_arn)
-    if rule is not None:
-        schedules.disarm(rule)
-
-
-@hook("moto.events.models:Rule.enable")
-def enable(original: Any, self: Any) -> None:
-    """The rule works again; a rate counts from now."""
-    from labkit.sandbox.services import _events_schedules as schedules
-
-    original(self)
-    schedules.arm(self)
-
-
-@hook("moto.events.models:Rule.disable")
-def disable(original: Any, self: Any) -> None:
-    """The rule is silent."""
-    from labkit.sandbox.services import _events_schedules as schedules
-
-    original(self)
-    schedules.disarm(self)
-
-
-@hook("moto.events.models:EventsBackend.put_targets")
-def put_targets(original: Any, self: Any, name: str, event_bus_arn: str | None, targets: Any) -> None:
-    """Targets are checked before any of them is stored."""
-    from labkit.sandbox.services import _events_rules as rules
-
-    rule = rules.find(self, name, event_bus_arn)
-    if not rule.managed_by:
-        rules.check_targets(self, rule, targets)
-    original(self, name, event_bus_arn, targets)
-
-
-def _rule(handler: Any, field: str) -> Any:
-    """The rule a request names. Raises AWS's error when it is not there."""
-    from labkit.sandbox.services import _events_rules as rules
-
-    return rules.find(handler.events_backend, handler._get_param(field), handler._get_param("EventBusName"))
-
-
-def _own_rule(handler: Any, field: str, *, missing: bool = False) -> None:
-    """Refuse to touch a rule that an AWS service manages. `missing`: it need not be there."""
-    from labkit.sandbox.services import _events_rules as rules
-
-    try:
-        rule = _rule(handler, field)
-    except exceptions.ResourceNotFoundException as error:
-        if missing and "Rule" in str(error.message):
-            return
-        raise
-    rules.check_managed(rule, handler._get_param("Force"))
-
-
-@hook("moto.events.responses:EventsHandler.put_rule")
-def answer_put_rule(original: Any, self: Any) -> Any:
-    """PutRule."""
-    _own_rule(self, "Name", missing=True)
-    return original(self)
-
-
-@hook("moto.events.responses:EventsHandler.delete_rule")
-def answer_delete_rule(original: Any, self: Any) -> Any:
-    """DeleteRule: calls for a rule that is gone succeed, those for a bus that is gone do not."""
-    _own_rule(self, "Name", missing=True)
-    return original(self)
-
-
-@hook("moto.events.responses:EventsHandler.describe_rule")
-def answer_describe_rule(original: Any, self: Any) -> Any:
-    """DescribeRule."""
-    return self._create_response(_rule(self, "Name").describe())
-
-
-@hook("moto.events.responses:EventsHandler.enable_rule")
-def answer_enable_rule(original: Any, self: Any) -> Any:
-    """EnableRule."""
-    _own_rule(self, "Name")
-    return original(self)
-
-
-@hook("moto.events.responses:EventsHandler.disable_rule")
-def answer_disable_rule(original: Any, self: Any) -> Any:
-    """DisableRule."""
-    _own_rule(self, "Name")
-    return original(self)
-
-
-@hook("moto.events.responses:EventsHandler.put_targets")
-def answer_put_targets(original: Any, self: Any) -> Any:
-    """PutTargets."""
-    _own_rule(self, "Rule")
-    return original(self)
-
-
-@hook("moto.events.responses:EventsHandler.remove_targets")
-def answer_remove_targets(original: Any, self: Any) -> Any:
-    """RemoveTargets."""
-    _own_rule(self, "Rule")
-    return original(self)
-
-
-@hook("moto.events.responses:EventsHandler.list_targets_by_rule")
-def answer_list_targets(original: Any, self: Any) -> Any:
-    """ListTargetsByRule."""
-    _rule(self, "Rule")
-    return original(self)
-
-
-# -- buses -------------------------------------------------------------------------------------------
-
-
-@hook("moto.events.models:EventBus.add_permission")
-def add_permission(
-    original: Any, self: Any, statement_id: str, action: str, principal: Any, condition: Any
-) -> None:
-    """PutPermission adds a statement. Others for the same account stay."""
-    from labkit.sandbox.services import _events_rules as rules
-
-    rules.add_permission(self, statement_id, action, principal, condition)
-
-
-@hook("moto.events.models:EventsBackend._put_permission_from_policy")
-def put_policy(original: Any, event_bus: Any, policy: str) -> None:
-    """PutPermission with a policy replaces the whole policy."""
-    from labkit.sandbox.services import _events_rules as rules
-
-    rules.replace_policy(event_bus, policy)
-
-
-# -- archives and replays ------------------------------------------------------------------------------
-
-
-@hook("moto.events.models:Archive.describe_short")
-def archive_shown(original: Any, self: Any) -> dict[str, Any]:
-    """An archive with its counts."""
-    from labkit.sandbox.services import _events_archives as archives
-
-    return archives.shown(original(self), self)
-
-
-@hook("moto.events.models:Archive.update")
-def update_archive(original: Any, self: Any, description: Any, event_pattern: Any, retention: Any) -> None:
-    """A changed pattern also changes the rule that feeds the archive."""
-    from labkit.sandbox.services import _events_archives as archives
-
-    archives.update(self, description, event_pattern, retention)
-
-
-@hook("moto.events.models:EventsBackend.start_replay")
-def start_replay(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-    """StartReplay: ten at a time."""
-    from labkit.sandbox.services import _events_archives as archives
-
-    archives.check_room(self)
-    return original(self, *args, **kwargs)
-
-
-@hook("moto.events.models:Replay.replay_events")
-def replay_events(original: Any, self: Any, archive: Any) -> None:
-    """A replay runs on the clock."""
-    from labkit.sandbox.services import _events_archives as archives
-
-    archives.begin(self)
-
-
-@hook("moto.events.models:Replay.describe_short")
-def replay_shown(original: Any, self: Any) -> dict[str, Any]:
-    """A replay with how far it is."""
-    from labkit.sandbox.services import _events_archives as archives
-
-    return archives.describe(original(self), self)
-
-
-@hook("moto.events.models:EventsBackend.cancel_replay")
-def cancel_replay(original: Any, self: Any, name: str) -> dict[str, str]:
-    """CancelReplay."""
-    from labkit.sandbox.services import _events_archives as archives
-
-    return archives.cancel(self._get_replay(name))
-
-
-@hook("moto.events.models:EventsBackend.list_replays")
-def list_replays(original: Any, self: Any, name_prefix: Any, source_arn: Any, state: Any) -> Any:
-    """ListReplays, also by state."""
-    from labkit.sandbox.services import _events_archives as archives
-
-    found = original(self, name_prefix, source_arn, state)
-    return found if not state else archives.with_state(self, state)
-
-
-# -- connections ---------------------------------------------------------------------------------------
-
-_SHORT: Final = ("ConnectionArn", "ConnectionState", "CreationTime", "LastModifiedTime")
-
-
-@hook("moto.events.models:EventsBackend.create_connection")
-def create_connection(original: Any, self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
-    """CreateConnection: a name is taken once; OAuth asks for its token on the clock."""
-    from labkit.sandbox.services import _events_http as http
-
-    if name in self.connections:
-        raise exceptions.ResourceAlreadyExistsException(f"Connection {name} already exists.")
-    connection = original(self, name, *args, **kwargs)
-    http.begin(connection)
-    return connection
-
-
-@hook("moto.events.responses:EventsHandler.create_connection")
-def answer_create_connection(original: Any, self: Any) -> Any:
-    """CreateConnection, with the state as it is."""
-    from labkit.sandbox.services import _events_http as http
-
-    original(self)
-    connection = self.events_backend.connections[self._get_param("Name")]
-    return self._create_response(http.part(connection, *_SHORT))
-
-
-@hook("moto.events.models:Connection.describe")
-def describe_connection(original: Any, self: Any) -> dict[str, Any]:
-    """A connection without its secrets."""
-    from labkit.sandbox.services import _events_http as http
-
-    return http.described(self)
-
-
-@hook("moto.events.models:EventsBackend.update_connection")
-def update_connection(original: Any, self: Any, name: str, **given: Any) -> dict[str, Any]:
-    """UpdateConnection: it is authorized anew."""
-    from labkit.sandbox.services import _events_http as http
-
-    original(self, name, **given)
-    connection = self.connections[name]
-    http.begin(connection)
-    return http.part(connection, *_SHORT, "LastAuthorizedTime")
-
-
-@hook("moto.events.responses:EventsHandler.list_connections")
-def list_connections(original: Any, self: Any) -> Any:
-    """ListConnections."""
-    from labkit.sandbox.services import _events_http as http
-
-    prefix, state = self._get_param("NamePrefix") or "", self._get_param("ConnectionState")
-    found = [http.shown(connection) for connection in self.events_backend.list_connections()]
-    wanted = [one for one in found if one["Name"].startswith(prefix) and state in (None, one["ConnectionState"])]
-    return self._create_response({"Connections": wanted})
 
 
 # -- deliveries ----------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import boto3
@@ -13,7 +15,7 @@ from labkit.sandbox.authorization import Principal, resources
 from labkit.sandbox.authorization.account import Caller, administrator
 from labkit.sandbox.authorization.keys import key_refusal
 from labkit.sandbox.authorization.resources import PolicyRefused, check_policy, key_of, policy_of
-from tests.sandbox.enforced import HERE, REGION, allow, deny, policy
+from tests.sandbox.enforced import HERE, REGION, allow, deny, make_role, outcome, policy
 
 SNS = Caller.service("sns.amazonaws.com")
 
@@ -69,11 +71,6 @@ def test_the_default_policy_of_a_topic_lets_no_service_in(sandbox: Sandbox) -> N
 
 
 def test_a_function_and_its_alias_have_statements_of_their_own(sandbox: Sandbox) -> None:
-    import io
-    import zipfile
-
-    from tests.sandbox.enforced import make_role
-
     role = make_role("f", trusts={"Service": "lambda.amazonaws.com"})
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -198,8 +195,6 @@ def test_a_policy_that_is_not_one_is_refused_with_the_services_error(kind: str, 
 
 
 def test_a_role_with_a_malformed_trust_policy_is_not_made(sandbox: Sandbox) -> None:
-    from tests.sandbox.enforced import outcome
-
     iam: Any = boto3.client("iam")
     for text in ("nonsense", "{}", policy(allow("sts:AssumeRole", Principal="*"))):
         assert (

@@ -35,7 +35,12 @@ class Shop:
         return arn
 
     def rule(
-        self, name: str, target: str = "", pattern: dict[str, Any] | None = None, bus: str = "default", **extra: Any
+        self,
+        name: str,
+        target: str = "",
+        pattern: dict[str, Any] | None = None,
+        bus: str = "default",
+        **extra: Any,
     ) -> str:
         """A rule for the events of `shop` with one target; returns the rule's ARN."""
         pattern = {"source": ["shop"]} if pattern is None else pattern

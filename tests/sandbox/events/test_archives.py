@@ -17,7 +17,9 @@ def archive(shop: Any, **extra: Any) -> str:
     return str(shop.events.create_archive(ArchiveName="tape", EventSourceArn=BUS, **extra)["ArchiveArn"])
 
 
-def replay(shop: Any, start: datetime.datetime, end: datetime.datetime, *rules: str, name: str = "again") -> None:
+def replay(
+    shop: Any, start: datetime.datetime, end: datetime.datetime, *rules: str, name: str = "again"
+) -> None:
     shop.events.start_replay(
         ReplayName=name, EventSourceArn=BUS.replace("event-bus/default", "archive/tape"),
         EventStartTime=start, EventEndTime=end, Destination={"Arn": BUS, "FilterArns": list(rules)},

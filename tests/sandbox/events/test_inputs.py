@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-DETAIL = {"to": "Ann", "cents": 310, "paid": True, "none": None, "lines": [{"fruit": "plum"}, {"fruit": "pear"}]}
+DETAIL = {
+    "to": "Ann",
+    "cents": 310,
+    "paid": True,
+    "none": None,
+    "lines": [{"fruit": "plum"}, {"fruit": "pear"}],
+}
 
 
 def delivered(shop: Any, **target: Any) -> str:
@@ -66,7 +72,10 @@ def test_variables_inside_quotes_are_written_into_the_text(shop: Any) -> None:
 
 
 def test_an_object_inside_quotes_loses_its_own_quotes(shop: Any) -> None:
-    assert transformed(shop, '"Lines: <lines>"', lines="$.detail.lines") == '"Lines: [{fruit:plum},{fruit:pear}]"'
+    assert (
+        transformed(shop, '"Lines: <lines>"', lines="$.detail.lines")
+        == '"Lines: [{fruit:plum},{fruit:pear}]"'
+    )
 
 
 def test_a_text_of_several_lines(shop: Any) -> None:
@@ -75,7 +84,10 @@ def test_a_text_of_several_lines(shop: Any) -> None:
 
 
 def test_what_is_missing_is_an_empty_text(shop: Any) -> None:
-    assert json.loads(transformed(shop, '{"a": <gone>, "b": "<gone>!"}', gone="$.detail.gone")) == {"a": "", "b": "!"}
+    assert json.loads(transformed(shop, '{"a": <gone>, "b": "<gone>!"}', gone="$.detail.gone")) == {
+        "a": "",
+        "b": "!",
+    }
 
 
 def test_the_variables_of_eventbridge(shop: Any) -> None:
@@ -145,7 +157,9 @@ def test_values_are_not_escaped_so_quotes_in_a_text_break_the_template(shop: Any
         ),
     ],
 )  # fmt: skip
-def test_a_bad_input_is_refused_when_the_target_is_put(shop: Any, target: dict[str, Any], message: str) -> None:
+def test_a_bad_input_is_refused_when_the_target_is_put(
+    shop: Any, target: dict[str, Any], message: str
+) -> None:
     queue = shop.queue("orders")
     shop.rule("orders")
     with pytest.raises(ClientError) as error:

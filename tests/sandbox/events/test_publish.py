@@ -51,7 +51,12 @@ def test_one_bad_entry_fails_alone(shop: Any) -> None:
     answer = shop.events.put_events(Entries=entries)
 
     codes = [entry.get("ErrorCode", "") for entry in answer["Entries"]]
-    assert codes == ["", *["InvalidArgument"] * 3, *["MalformedDetail"] * 4, "NotAuthorizedForSourceException"]
+    assert codes == [
+        "",
+        *["InvalidArgument"] * 3,
+        *["MalformedDetail"] * 4,
+        "NotAuthorizedForSourceException",
+    ]
     assert answer["FailedEntryCount"] == 8
     assert answer["Entries"][2]["ErrorMessage"] == (
         "Parameter DetailType is not valid. Reason: DetailType is a required argument."
@@ -79,7 +84,11 @@ def test_the_entries_of_a_call_stay_below_one_mebibyte(shop: Any) -> None:
 
     def entry(size: int) -> dict[str, str]:
         rest = len("shop") + len("Order Placed") + len('{"x":""}')
-        return {"Source": "shop", "DetailType": "Order Placed", "Detail": json.dumps({"x": "é" * 0 + "x" * (size - rest - 1)})}
+        return {
+            "Source": "shop",
+            "DetailType": "Order Placed",
+            "Detail": json.dumps({"x": "é" * 0 + "x" * (size - rest - 1)}),
+        }
 
     half = 1_048_576 // 2
     assert not shop.events.put_events(Entries=[entry(half), entry(half - 1)])["FailedEntryCount"]
@@ -113,7 +122,10 @@ def test_an_unknown_bus_takes_the_event_and_it_is_gone(shop: Any) -> None:
 
 def test_an_event_nobody_wants_is_said_to_be_gone(shop: Any) -> None:
     shop.put()
-    assert "No rule on the event bus default matches" in shop.sandbox.trace.where(action="EventUnmatched")[-1].note
+    assert (
+        "No rule on the event bus default matches"
+        in shop.sandbox.trace.where(action="EventUnmatched")[-1].note
+    )
 
 
 def test_every_matching_rule_and_every_target_gets_it(shop: Any) -> None:

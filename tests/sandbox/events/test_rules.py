@@ -32,7 +32,10 @@ def test_names_and_states_follow_the_model_and_all_errors_are_named(shop: Any) -
     code, message = refused(shop.events.put_rule, Name="b d" * 30, EventPattern=PATTERN, State="ON")
     assert code == "ValidationException"
     assert message.startswith("3 validation errors detected: Value 'b db d")
-    assert "at 'name' failed to satisfy constraint: Member must have length less than or equal to 64; " in message
+    assert (
+        "at 'name' failed to satisfy constraint: Member must have length less than or equal to 64; "
+        in message
+    )
     assert r"Member must satisfy regular expression pattern: [\.\-_A-Za-z0-9]+; " in message
     assert (
         "Value 'ON' at 'state' failed to satisfy constraint: Member must satisfy enum value set: "
@@ -184,9 +187,16 @@ def test_permissions_of_a_bus_add_up_and_a_policy_replaces_them(shop: Any) -> No
         ("a", {"AWS": "arn:aws:iam::111122223333:root"}), ("b", {"AWS": "arn:aws:iam::111122223333:root"}), ("c", "*"),
     ]  # fmt: skip
     events.remove_permission(StatementId="a")
-    assert refused(events.remove_permission, StatementId="a")[1] == "Statement with the provided id does not exist."
+    assert (
+        refused(events.remove_permission, StatementId="a")[1]
+        == "Statement with the provided id does not exist."
+    )
 
-    allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "events:PutEvents"}
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "events:PutEvents",
+    }
     arn = events.describe_event_bus()["Arn"]
     events.put_permission(
         Policy=json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]})

@@ -11,7 +11,12 @@ from botocore.exceptions import ClientError
 
 def scheduled(shop: Any, expression: str, name: str = "clock", **extra: Any) -> str:
     arn = shop.events.put_rule(Name=name, ScheduleExpression=expression, **extra)["RuleArn"]
-    shop.target(name, shop.queue("ticks", MessageRetentionPeriod="1209600") if "ticks" not in shop.urls else "arn:aws:sqs:eu-west-1:123456789012:ticks")
+    shop.target(
+        name,
+        shop.queue("ticks", MessageRetentionPeriod="1209600")
+        if "ticks" not in shop.urls
+        else "arn:aws:sqs:eu-west-1:123456789012:ticks",
+    )
     return str(arn)
 
 
@@ -120,7 +125,15 @@ def test_a_scheduled_constant(shop: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "cron(0 8 * * *)", "at(2030-01-01T00:00:00)", "x"]
+    "text",
+    [
+        "rate(1 minutes)",
+        "rate(5 minute)",
+        "rate(0 minutes)",
+        "cron(0 8 * * *)",
+        "at(2030-01-01T00:00:00)",
+        "x",
+    ],
 )
 def test_a_schedule_that_is_none_is_refused(shop: Any, text: str) -> None:
     with pytest.raises(ClientError, match=r"Parameter ScheduleExpression is not valid\.") as error:

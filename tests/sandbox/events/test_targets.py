@@ -30,7 +30,9 @@ def document(**statement: Any) -> str:
 # -- queues, topics, functions, logs ---------------------------------------------------------------------
 
 
-def test_a_queue_that_does_not_let_eventbridge_in_stays_empty_and_the_publisher_sees_nothing(shop: Any) -> None:
+def test_a_queue_that_does_not_let_eventbridge_in_stays_empty_and_the_publisher_sees_nothing(
+    shop: Any,
+) -> None:
     shop.rule("orders", shop.queue("orders", open_to_all=False))
     assert "EventId" in shop.put()
     assert shop.texts("orders") == []
@@ -60,7 +62,9 @@ def test_a_fifo_queue_gets_its_group_also_from_the_event(shop: Any) -> None:
     queue = shop.queue("orders.fifo", FifoQueue="true", ContentBasedDeduplication="true")
     shop.rule("orders", queue, SqsParameters={"MessageGroupId": "$.detail.customer"})
     shop.put({"customer": "ann"})
-    message = shop.sqs.receive_message(QueueUrl=shop.urls["orders.fifo"], AttributeNames=["All"])["Messages"][0]
+    message = shop.sqs.receive_message(QueueUrl=shop.urls["orders.fifo"], AttributeNames=["All"])["Messages"][
+        0
+    ]
     assert message["Attributes"]["MessageGroupId"] == "ann"
 
 
@@ -69,7 +73,8 @@ def test_a_fifo_queue_without_content_based_deduplication_cannot_take_it(shop: A
     dead = shop.queue("dead")
     shop.rule("orders", queue, SqsParameters={"MessageGroupId": "g"}, DeadLetterConfig={"Arn": dead})
     shop.put()
-    assert why(shop)["RETRY_ATTEMPTS"] == "0"
+    said = why(shop)
+    assert (said["ERROR_CODE"], said["RETRY_ATTEMPTS"]) == ("INVALID_PARAMETER", "0")
 
 
 def test_targets_that_come_later_say_so_in_the_trace(shop: Any) -> None:
@@ -132,19 +137,23 @@ def test_after_a_day_the_default_policy_gives_up(shop: Any) -> None:
 @pytest.mark.parametrize(
     ("policy", "condition", "attempts"),
     [
-        ({"MaximumRetryAttempts": 2}, "MaximumRetryAttempts", "2"),
-        ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts", "0"),
-        ({"MaximumEventAgeInSeconds": 60}, "MaximumEventAgeInSeconds", "5"),
+        ({"MaximumRetryAttempts": 2}, "MaximumRetryAttempts", ["2"]),
+        ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts", ["0"]),
+        ({"MaximumEventAgeInSeconds": 60}, "MaximumEventAgeInSeconds", ["5", "6"]),
     ],
 )
-def test_the_retry_policy_of_a_target(shop: Any, policy: dict[str, int], condition: str, attempts: str) -> None:
-    shop.rule("orders", shop.queue("orders"), RetryPolicy=policy, DeadLetterConfig={"Arn": shop.queue("dead")})
+def test_the_retry_policy_of_a_target(
+    shop: Any, policy: dict[str, int], condition: str, attempts: list[str]
+) -> None:
+    shop.rule(
+        "orders", shop.queue("orders"), RetryPolicy=policy, DeadLetterConfig={"Arn": shop.queue("dead")}
+    )
     shop.sandbox.faults.put("delivery.unavailable", target="orders")
     shop.put()
     shop.clock.advance(minutes=5)
     said = why(shop)
     assert said["EXHAUSTED_RETRY_CONDITION"] == condition
-    assert said["RETRY_ATTEMPTS"] == attempts
+    assert said["RETRY_ATTEMPTS"] in attempts
 
 
 def test_a_dead_letter_queue_must_let_eventbridge_in_too(shop: Any) -> None:
@@ -214,7 +223,6 @@ def test_a_rule_that_sends_to_its_own_bus_does_not_run_for_ever(shop: Any) -> No
 
 
 def test_another_account_takes_events_when_its_bus_allows(shop: Any, sandbox: Sandbox) -> None:
-    theirs: Any = boto3.client("events", aws_access_key_id=OTHER, aws_secret_access_key="x")
     queue = shop.queue("orders")
     bus = f"arn:aws:events:{REGION}:{OTHER}:event-bus/default"
     role = shop.role("pass", "events:PutEvents")
@@ -225,12 +233,13 @@ def test_another_account_takes_events_when_its_bus_allows(shop: Any, sandbox: Sa
     shop.put({"n": 1})
     assert why(shop)["ERROR_CODE"] == "NO_PERMISSIONS"
 
-    sandbox.backend("events", account=OTHER).put_permission("default", "events:PutEvents", ACCOUNT, "shop", None, None)
+    sandbox.backend("events", account=OTHER).put_permission(
+        "default", "events:PutEvents", ACCOUNT, "shop", None, None
+    )
     shop.put({"n": 2})
     (body,) = shop.bodies("orders")
     assert body["account"] == ACCOUNT
     assert body["detail"] == {"n": 2}
-    del theirs
 
 
 def test_another_region_takes_events(shop: Any) -> None:
