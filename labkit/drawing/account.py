@@ -12,6 +12,7 @@ from labkit.drawing.diagram import Diagram
 from labkit.drawing.observed import observe
 from labkit.drawing.scene import Scene
 from labkit.drawing.staging import stage
+from labkit.drawing.timeline_history import standing
 from labkit.errors import LabkitError, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def draw_account(
     """
     scene, broken = collect(sandbox, services, region)
     note = f"Could not be drawn here: {', '.join(broken)}. Please report it." if broken else ""
-    return draw(_diagram(sandbox, scene, region), note)
+    return draw(_diagram(sandbox, scene, region, roles=_about_roles(services)), note)
 
 
 def draw_beside(
@@ -51,7 +52,13 @@ def draw_beside(
         raise UsageError(
             "This lab has no figure to compare with. Draw your own, and give it: lab.draw(expected=my_diagram)."
         )
-    return beside(account_diagram(sandbox, services, region), diagram)
+    roles = _about_roles(services) or any(node.service.word == "iam" for node in diagram.nodes)
+    return beside(account_diagram(sandbox, services, region, roles=roles), diagram)
+
+
+def _about_roles(services: Iterable[str] | None) -> bool:
+    """Whether somebody asks for roles: then they are nodes, and not badges only."""
+    return "iam" in ([services] if isinstance(services, str) else services or ())
 
 
 def account_diagram(
@@ -61,16 +68,21 @@ def account_diagram(
     *,
     declared: bool = True,
     observed: bool = True,
+    roles: bool = False,
 ) -> Diagram:
-    """The same as a `Diagram`: to compare, or to look at only what is declared or only what was used."""
+    """The same as a `Diagram`: to compare, or to look at only what is declared or only what was used.
+
+    With `roles`, the roles that something works with are nodes; otherwise they are badges at who wears them.
+    """
     scene, _ = collect(sandbox, services, region)
-    return _diagram(sandbox, scene, region, declared=declared, observed=observed)
+    return _diagram(sandbox, scene, region, declared=declared, observed=observed, roles=roles)
 
 
 def _diagram(
-    sandbox: Sandbox, scene: Scene, region: str | None, declared: bool = True, observed: bool = True
-) -> Diagram:
-    diagram = stage(scene, TITLE, declared=declared, observed=observed)
+    sandbox: Sandbox, scene: Scene, region: str | None, declared: bool = True, observed: bool = True,
+    roles: bool = False,
+) -> Diagram:  # fmt: skip
+    diagram = stage(scene, TITLE, declared=declared, observed=observed, roles=roles)
     if not diagram.nodes:
         diagram.notice = EMPTY
         with diagram.account(sandbox.account), diagram.region(region or sandbox.region):
@@ -96,7 +108,7 @@ def collect(
                 _show(sandbox, scene, name, backends.get(name, {}), region)
             except Exception:  # a new moto may store it another way: the rest is drawn, and the note says so
                 broken.append(name)
-        observe(scene, sandbox.trace, names)
+        observe(scene, standing(sandbox.trace), names)
     return scene, broken
 
 

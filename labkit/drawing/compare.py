@@ -204,14 +204,14 @@ def _edges(
         place, edge = min(same, key=lambda one: (not _says(one[1], theirs), one[1].style != theirs.style))
         used.add(place)
         if not _says(edge, theirs):
-            different.append((edge, f"{_arrow(edge)} says {edge.label!r}; wanted: {theirs.label!r}."))
+            different.append((edge, f"{_arrow(edge)} says {edge.said!r}; wanted: {theirs.label!r}."))
     return tuple(missing), tuple(different), used
 
 
 def _says(ours: Edge, theirs: Edge) -> bool:
     """Whether the label says what is wanted. The wanted label's words have to stand in it, in order."""
     return (
-        not theirs.label or f" {theirs.label.casefold()} " in f" {ours.label.casefold().replace(',', ' ')} "
+        not theirs.label or f" {theirs.label.casefold()} " in f" {ours.said.casefold().replace(',', ' ')} "
     )
 
 

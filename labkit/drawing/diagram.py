@@ -59,7 +59,8 @@ class Group:
 class Node:
     """One thing in a figure. Draw a connection with `to`.
 
-    `count` is how many resources it stands for. `mark` says something about it: "missing" and so on.
+    `count` is how many resources it stands for. `mark` says something about it: "missing" and so on. `badge` is
+    the role it works with, `trouble` what went wrong in it, in a few words.
     """
 
     diagram: Diagram = field(repr=False)
@@ -70,6 +71,8 @@ class Node:
     group: Group | None = None
     count: int = 1
     mark: str = ""
+    badge: str = ""
+    trouble: str = ""
 
     def to(self, other: Node, label: str = "", *, step: int | None = None, style: str = "request") -> Node:
         """Draw a connection to another node, and return that node, so that connections can be chained.
@@ -84,7 +87,11 @@ class Node:
 
 @dataclass(eq=False, slots=True)
 class Edge:
-    """A connection. `observed` ones were seen in the trace, `calls` times; the others are declared."""
+    """A connection. `observed` ones were seen in the trace, `calls` times; the others are declared.
+
+    `counted` says what came of it so far, `trouble` what went wrong, in a few words. `more` is for the text twin
+    alone: the reason in full.
+    """
 
     source: Node
     target: Node
@@ -94,6 +101,14 @@ class Edge:
     mark: str = ""
     observed: bool = False
     calls: int = 0
+    counted: str = ""
+    trouble: str = ""
+    more: str = ""
+
+    @property
+    def said(self) -> str:
+        """What it does and what came of it, on one line."""
+        return ", ".join(filter(None, (self.label, self.counted)))
 
 
 class Diagram(Card):
@@ -116,10 +131,13 @@ class Diagram(Card):
 
     # -- nodes -----------------------------------------------------------------------------------
 
-    def node(self, service: str, name: str, detail: str = "", *, count: int = 1, mark: str = "") -> Node:
+    def node(
+        self, service: str, name: str, detail: str = "", *, count: int = 1, mark: str = "", badge: str = "",
+        trouble: str = "",
+    ) -> Node:  # fmt: skip
         """Add a node; `d.node("sqs", "orders")` is `d.sqs("orders")`.
 
-        Raises `NotFound` for an unknown service, with the nearest ones.
+        `badge` is the role it works with, `trouble` what goes wrong in it. Raises `NotFound` for an unknown service, with the nearest ones.
         """
         kind = _service(service)
         shown = _named(name, kind.title, f'd.{kind.word}("orders")')
@@ -131,7 +149,10 @@ class Diagram(Card):
             )
         if mark and mark not in MARKS:
             raise NotFound("mark", mark, MARKS)
-        node = Node(self, f"n{len(self.nodes)}", kind, shown, safe(detail), self._inside, count, mark)
+        node = Node(
+            self, f"n{len(self.nodes)}", kind, shown, safe(detail), self._inside, count, mark, safe(badge),
+            safe(trouble),
+        )  # fmt: skip
         self.nodes.append(node)
         return node
 
@@ -226,7 +247,8 @@ class Diagram(Card):
 
     def connect(
         self, source: Node, target: Node, label: str = "", *, step: int | None = None, style: str = "request",
-        mark: str = "", observed: bool = False, calls: int = 0,
+        mark: str = "", observed: bool = False, calls: int = 0, counted: str = "", trouble: str = "",
+        more: str = "",
     ) -> Edge:  # fmt: skip
         """Add a connection; `a.to(b)` is `d.connect(a, b)`, but returns the connection."""
         for end in (source, target):
@@ -235,7 +257,10 @@ class Diagram(Card):
             isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= _HIGHEST_STEP
         ):
             raise UsageError(f"A step is a whole number from 1 to {_HIGHEST_STEP}. It is {step!r}.")
-        edge = Edge(source, target, safe(label), step, _style(style), mark, observed, calls)
+        edge = Edge(
+            source, target, safe(label), step, _style(style), mark, observed, calls, safe(counted),
+            safe(trouble), safe(more),
+        )  # fmt: skip
         self.edges.append(edge)
         return edge
 

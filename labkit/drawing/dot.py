@@ -33,12 +33,17 @@ _TABLE: Final = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The texts of one node or label, in lines, with the room they take in points."""
+    """The texts of one node or label, in lines, with the room they take in points.
+
+    `alert` stands below the detail, in red; a `sign` before its first line takes room of its own.
+    """
 
     name: tuple[str, ...]
     detail: tuple[str, ...]
     width: float
     height: float
+    alert: tuple[str, ...] = ()
+    sign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +58,32 @@ def node_texts(node: Node) -> Texts:
     """The lines below a tile."""
     name = tuple(text.lines(node.name, style.NAME, style.NAME_WIDTH, bold=True))
     detail = tuple(text.lines(node.detail, style.DETAIL, style.NAME_WIDTH))
+    if node.badge:
+        detail += (text.cut(f"role {node.badge}", style.DETAIL, style.NAME_WIDTH),)
+    alert = tuple(text.lines(node.trouble, style.DETAIL, style.NAME_WIDTH, bold=True))
     wide = [text.width(line, style.NAME, True) for line in name]
     wide += [text.width(line, style.DETAIL) for line in detail]
-    height = (len(name) * style.NAME + len(detail) * style.DETAIL) * style.LEADING + 3
-    return Texts(name, detail, max([style.TILE, *wide]), height)
+    wide += [text.width(line, style.DETAIL, True) for line in alert]
+    height = (len(name) * style.NAME + (len(detail) + len(alert)) * style.DETAIL) * style.LEADING + 3
+    return Texts(name, detail, max([style.TILE, *wide]), height, alert)
 
 
 def label_texts(edge: Edge) -> Texts | None:
     """The lines at a connection, or None when it has neither label nor step."""
     said = tuple(text.lines(edge.label, style.LABEL, style.LABEL_WIDTH))
-    if edge.mark:
+    said += tuple(text.lines(edge.counted, style.LABEL, style.LABEL_WIDTH))
+    if edge.mark and edge.mark not in ("refused", "failing"):
         said += (style.MARKS[edge.mark],)
-    if not said and not edge.step:
+    alert = tuple(text.lines(edge.trouble, style.LABEL, style.LABEL_WIDTH, bold=True, count=3))
+    if not said and not alert and not edge.step:
         return None
+    sign = bool(alert) and edge.mark in ("refused", "failing")
     wide = max((text.width(line, style.LABEL) for line in said), default=0.0)
+    wide = max([wide, *(text.width(line, style.LABEL, True) + (style.SIGN if sign else 0) for line in alert)])
     step = 2 * style.STEP + (3 if said else 0) if edge.step else 0.0
-    height = max(len(said) * style.LABEL * style.LEADING, 2 * style.STEP if edge.step else 0.0)
-    return Texts((), said, wide + step, height + 2)
+    lines = len(said) + len(alert)
+    height = max(lines * style.LABEL * style.LEADING, 2 * style.STEP if edge.step else 0.0)
+    return Texts((), said, wide + step, height + 2, alert, sign)
 
 
 def source(diagram: Diagram, plan: Plan) -> str:

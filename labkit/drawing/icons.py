@@ -55,6 +55,7 @@ sqs              | SQS queue                       | integration | queue
 sns              | SNS topic                       | integration | broadcast
 eventbridge      | EventBridge bus                 | integration | router
 rule             | EventBridge rule                | integration | funnel
+archive          | EventBridge archive             | integration | box
 scheduler        | EventBridge Scheduler schedule  | integration | clock
 pipes            | EventBridge pipe                | integration | pipe
 stepfunctions    | Step Functions state machine    | integration | states
@@ -98,6 +99,9 @@ server           | server                          | other       | server
 browser          | browser                         | other       | browser
 phone            | mobile app                      | other       | phone
 internet         | internet                        | other       | cloud
+email            | e-mail address                  | other       | envelope
+sms              | phone number                    | other       | phone
+webhook          | web address                     | other       | globe
 generic          | resource                        | other       | cube
 """
 

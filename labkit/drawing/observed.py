@@ -1,59 +1,185 @@
-"""What was used, read from the trace: who called which resource how often, and what was carried on where."""
+"""What was used, read from the trace: who called what how often, what was carried where, what was refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from labkit.drawing import services
 from labkit.drawing.scene import Link, Scene
+from labkit.drawing.tally import FAILING, REFUSED, Tally, denied
 from labkit.sandbox.trace import Event
 
 PEOPLE: Final = {"learner": "You"}
 """Callers that are people -> what they are called in a figure."""
 NOBODY: Final = frozenset({"", "aws", "checker"})
 """Callers that no figure shows: AWS itself, and the checks, which play the outside world."""
-CARRIES: Final = ("delivery", "invocation")
+_SESSION: Final = "assumed-role/"
+_RUNS: Final = {
+    "Invocation": "runs", "InvocationThrottled": "throttled", "RecursiveInvocationStopped": "stopped as a loop",
+    "EventDropped": "dropped", "EventUnmatched": "matched no rule",
+}  # fmt: skip
+"""Events about one resource alone -> what is counted at it."""
 
 
 def observe(scene: Scene, events: Iterable[Event], names: Iterable[str]) -> None:
-    """Add what the events say about the resources of these services. Calls that failed do not count."""
-    modules = {name: services.module(name) for name in names}
-    links: dict[tuple[str, str], Link] = {}
+    """Add what the events say about the resources of these services. Calls that failed otherwise do not count."""
+    reader = _Reader(scene, {name: services.module(name) for name in names})
     for event in events:
-        module = modules.get(event.service)
-        if event.error:
-            continue
-        if event.kind == "call" and module is not None and event.action in getattr(module, "CALLS", ()):
-            _count_call(scene, links, module, event)
-        elif event.kind in CARRIES:
-            _count_move(scene, event.params.get("source") or event.resource, event.params.get("target"))
-        elif module is not None and (target := getattr(module, "MOVES", {}).get(event.action)):
-            _count_move(scene, event.resource, event.params.get(target))
+        reader.read(event)
 
 
-def _count_call(scene: Scene, links: dict[tuple[str, str], Link], module: Any, event: Event) -> None:
-    caller = _caller(scene, event.caller)
-    if caller is None:
-        return
-    for name in _names(module, event):
-        target = scene.named(event.service, name)
-        if target is None or target == caller:
-            continue
-        link = links.get((caller, target))
+class _Reader:
+    def __init__(self, scene: Scene, modules: Mapping[str, Any]) -> None:
+        self.scene, self.modules = scene, modules
+        self.calls: dict[tuple[str, str], Link] = {}
+        self.known: dict[str, str] = {}
+        self.callers: dict[str, str | None] = {}
+        self.links: dict[tuple[str, str], Link] = {}
+        for link in scene.links:
+            self.links.setdefault((self.key(link.source), self.key(link.target)), link)
+
+    def key(self, name: str) -> str:
+        """The ARN of the resource that a name means, or the name: the same for all its names."""
+        if name not in self.known:
+            self.known[name] = self.scene.known(name) or name
+        return self.known[name]
+
+    def read(self, event: Event) -> None:
+        module = self.modules.get(event.service)
+        if event.kind == "call":
+            if module is not None and event.action in getattr(module, "CALLS", ()):
+                self.call(module, event)
+        elif (counts := _COUNTS.get(event.action)) is not None:
+            source = event.params.get("source") or event.resource
+            target = event.params.get("target") or event.params.get("Endpoint")
+            if (tally := self.tally(source, target)) is not None:
+                counts(tally, event)
+        elif event.action in _RUNS:
+            self.run(event)
+        elif module is not None and (named := getattr(module, "MOVES", {}).get(event.action)):
+            if (tally := self.tally(event.resource, event.params.get(named))) is not None:
+                tally.moved += 1
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def call(self, module: Any, event: Event) -> None:
+        if event.error and not denied(event.error):
+            return
+        if event.caller not in self.callers:
+            self.callers[event.caller] = _caller(self.scene, event.caller)
+        caller = self.callers[event.caller]
+        if caller is None:
+            return
+        for name in _names(module, event):
+            target = self.scene.named(event.service, name)
+            if target is None or target == caller:
+                continue
+            link = self.calls.get((caller, target))
+            if link is None:
+                link = self.calls[caller, target] = Link(caller, target, seen=True)
+                self.scene.links.append(link)
+            if event.error:
+                link.tally.refused += 1
+                link.tally.blame(REFUSED, event.error, event.note, event.message)
+            else:
+                link.tally.standing = ""
+                link.observed[event.action] = link.observed.get(event.action, 0) + 1
+
+    # -- what is carried -------------------------------------------------------------------------
+
+    def tally(self, source: object, target: object) -> Tally | None:
+        """The counts of the link between two resources; of a new one when no link says that it is there."""
+        if not isinstance(source, str) or not isinstance(target, str):
+            return None
+        ends = (self.key(source), self.key(target))
+        link = self.links.get(ends)
         if link is None:
-            link = links[caller, target] = Link(caller, target)
-            scene.links.append(link)
-        link.observed[event.action] = link.observed.get(event.action, 0) + 1
+            if ends[0] not in self.scene.resources or ends[1] not in self.scene.resources:
+                return None
+            link = self.links[ends] = Link(*ends, seen=True)
+            self.scene.links.append(link)
+        return link.tally
+
+    def run(self, event: Event) -> None:
+        resource = self.scene.resources.get(self.key(event.resource))
+        if resource is not None:
+            resource.counts[_RUNS[event.action]] += 1
+            if event.action == "Invocation" and event.error:
+                resource.counts["failed"] += 1
+
+
+def _delivered(tally: Tally, event: Event) -> None:
+    tally.arrived += 1
+    tally.standing = ""
+
+
+def _batch(tally: Tally, event: Event) -> None:
+    tally.batches += 1
+    tally.arrived += int(event.params.get("Size") or 1)
+    tally.standing = ""
+
+
+def _batch_failed(tally: Tally, event: Event) -> None:
+    tally.failed_batches += 1
+    tally.blame(FAILING, event.error, event.note, event.message)
+
+
+def _refused(tally: Tally, event: Event) -> None:
+    tally.refused += 1
+    tally.blame(REFUSED, event.error, event.note, event.message)
+
+
+def _failed(tally: Tally, event: Event) -> None:
+    tally.tries += 1
+    tally.blame(FAILING, event.error, event.note, event.message)
+
+
+def _dropped(tally: Tally, event: Event) -> None:
+    tally.lost += int(event.params.get("Records") or 1)
+    if not tally.why:
+        tally.blame(REFUSED, event.error, event.message, event.note)
+
+
+def _dead(tally: Tally, event: Event) -> None:
+    tally.dead += 1
+    tally.standing = ""
+
+
+def _filtered(tally: Tally, event: Event) -> None:
+    tally.filtered += 1
+
+
+_COUNTS: Final[Mapping[str, Callable[[Tally, Event], None]]] = {
+    "Delivered": _delivered,
+    "DeliveryFailed": _failed,
+    "DeliveryRefused": _refused,
+    "DeadLettered": _dead,
+    "Dropped": _dropped,
+    "BatchDelivered": _batch,
+    "BatchFailed": _batch_failed,
+    "PollRefused": _refused,
+    "FilteredOut": _filtered,
+    "MessageFiltered": _filtered,
+}
+"""What happened to something on its way -> how it is counted."""
 
 
 def _caller(scene: Scene, name: str) -> str | None:
     """The key of who called: a person, or the resource that goes by that name."""
-    if name in NOBODY:
+    if name in NOBODY or name.endswith(".amazonaws.com"):
         return None
     if name in PEOPLE:
         return f"person:{PEOPLE[name]}"
-    return scene.known(name) or f"person:{name}"
+    if (known := scene.known(name)) is not None:
+        return known
+    if not name.startswith(_SESSION):
+        return f"person:{name}"
+    role, _, session = name.removeprefix(_SESSION).partition("/")
+    worker = scene.known(session)
+    if worker is not None and role in scene.roles_of(worker):
+        return worker
+    return scene.known(f"role:{role}") or f"person:{role}"
 
 
 def _names(module: Any, event: Event) -> list[str]:
@@ -67,17 +193,3 @@ def _names(module: Any, event: Event) -> list[str]:
         if isinstance(value, Mapping):
             return [str(name) for name in value]
     return [event.resource] if event.resource else []
-
-
-def _count_move(scene: Scene, source: object, target: object) -> None:
-    """Something went from one resource to another, along the link that says so if there is one."""
-    if not isinstance(source, str) or not isinstance(target, str):
-        return
-    ends = (scene.known(source), scene.known(target))
-    if None in ends:
-        return
-    for link in scene.links:
-        if (scene.known(link.source), scene.known(link.target)) == ends and not link.observed:
-            link.moved += 1
-            return
-    scene.links.append(Link(str(ends[0]), str(ends[1]), moved=1))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from labkit.drawing import style, text, words
 from labkit.drawing.dot import Texts, group_title, label_texts, node_texts
 from labkit.drawing.glyphs import GLYPHS
+from labkit.drawing.icons import SERVICES
 from labkit.drawing.layout import Box, Layout
 from labkit.judging.card import esc
 
@@ -115,9 +116,12 @@ def _node(node: Node, tile: Box) -> str:
     for line in texts.name:
         base += style.NAME * style.LEADING
         parts.append(_line(line, middle, base - 1.5, style.NAME, style.INK, bold=True))
-    for line in texts.detail:
+    for line in (*texts.detail, *texts.alert):
         base += style.DETAIL * style.LEADING
-        parts.append(_line(line, middle, base - 1, style.DETAIL, style.SOFT))
+        loud = line in texts.alert
+        parts.append(
+            _line(line, middle, base - 1, style.DETAIL, style.FAILED if loud else style.SOFT, bold=loud)
+        )
     return f'<g class="node">{"".join(parts)}</g>'
 
 
@@ -137,11 +141,24 @@ def _tile(node: Node, x: float, y: float) -> str:
         )
         strokes = _STROKES.format(2.3).replace("#fff", style.SOFT)
     else:
+        colour = style.OFF if node.mark == "off" else colour
         tile = f'<rect width="48" height="48" rx="9" fill="{colour}"/>'
         strokes = _STROKES.format(2.3)
     inner = f"{tile}<g {strokes}>{node.service.markup}</g>"
     picture = f'<svg x="{x:.1f}" y="{y:.1f}" width="{size}" height="{size}" viewBox="0 0 48 48">{inner}</svg>'
-    return behind + picture + (_mark(node.mark, x, y) if node.mark else "")
+    badge = _badge(x, y) if node.badge else ""
+    return behind + picture + badge + (_mark(node.mark, x, y) if node.mark else "")
+
+
+def _badge(x: float, y: float) -> str:
+    """A small pass at the tile's lower corner: it works with a role."""
+    colour, size = SERVICES["iam"].colour, 16.0
+    left, top = x + style.TILE - size + 5, y + style.TILE - size + 4
+    return (
+        f'<svg x="{left:.1f}" y="{top:.1f}" width="{size:g}" height="{size:g}" viewBox="0 0 48 48">'
+        f'<rect x="2" y="2" width="44" height="44" rx="11" fill="{colour}" stroke="#fff" stroke-width="4"/>'
+        f"<g {_STROKES.format(3)}>{GLYPHS['badge']}</g></svg>"
+    )
 
 
 def _mark(mark: str, x: float, y: float) -> str:
@@ -149,7 +166,7 @@ def _mark(mark: str, x: float, y: float) -> str:
     word, size = style.MARKS[mark], style.TILE
     wide = text.width(word, 8, True) + 9
     ring, colour = "", style.mark_colour(mark)
-    if mark != "absent":
+    if mark not in ("absent", "off"):
         ring = (
             f'<rect x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="{size + 7}" height="{size + 7}" rx="11.5" '
             f'fill="none" stroke="{colour}" stroke-width="1.6" stroke-dasharray="4 2.6"/>'
@@ -172,11 +189,13 @@ def _curve(edge: Edge, number: int, layout: Layout) -> str:
 
 
 def _stroked(edge: Edge, path: str, heads: tuple[str, ...]) -> str:
-    colour = style.mark_colour(edge.mark) if edge.mark else style.LINE
+    colour = style.LINES[edge.style].colour
+    if edge.mark:
+        colour = style.OFF if edge.mark == "off" else style.mark_colour(edge.mark)
     dashes = style.LINES[edge.style].dashes
     pattern = f' stroke-dasharray="{dashes}"' if dashes else ""
     cap = ' stroke-linecap="round"' if edge.style == "optional" else ""
-    width = 2 if edge.mark else 1.3
+    width = 1.3 if edge.mark in ("", "off") else 2
     line = f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width}"{pattern}{cap}/>'
     points = "".join(f'<polygon points="{head}" fill="{colour}"/>' for head in heads)
     return f'<g class="edge">{line}{points}</g>'
@@ -211,17 +230,40 @@ def _label(edge: Edge, box: Box | None) -> str:
     if edge.step:
         parts.append(_step(edge.step, x + style.STEP, middle))
         x += 2 * style.STEP + 3
-    parts += _label_lines(texts, x, middle, style.mark_colour(edge.mark) if edge.mark else style.INK)
+    parts += _label_lines(texts, x, middle, _label_colour(edge))
     return f'<g class="label">{"".join(parts)}</g>'
+
+
+def _label_colour(edge: Edge) -> str:
+    if edge.mark in ("", "refused", "failing"):
+        return style.INK
+    return style.mark_colour(edge.mark)
 
 
 def _label_lines(texts: Texts, x: float, middle: float, colour: str) -> list[str]:
     leading = style.LABEL * style.LEADING
-    top = middle - leading * len(texts.detail) / 2
-    return [
+    top = middle - leading * (len(texts.detail) + len(texts.alert)) / 2
+    parts = [
         _line(line, x, top + leading * (place + 0.76), style.LABEL, colour, anchor="start")
         for place, line in enumerate(texts.detail)
     ]
+    top += leading * len(texts.detail)
+    if texts.sign:
+        parts.append(_cross(x + 5, top + leading / 2))
+        x += style.SIGN
+    return parts + [
+        _line(line, x, top + leading * (place + 0.76), style.LABEL, style.FAILED, anchor="start", bold=True)
+        for place, line in enumerate(texts.alert)
+    ]
+
+
+def _cross(x: float, y: float) -> str:
+    """The sign of what was not let through."""
+    strokes = f'stroke="#fff" stroke-width="1.5" stroke-linecap="round" fill="{style.FAILED}"'
+    return (
+        f'<g {strokes}><circle cx="{x:.1f}" cy="{y:.1f}" r="5.2" stroke-width="1"/>'
+        f'<path d="M{x - 2:.1f} {y - 2:.1f}l4 4M{x - 2:.1f} {y + 2:.1f}l4 -4"/></g>'
+    )
 
 
 def _step(step: int, x: float, y: float) -> str:
@@ -256,7 +298,7 @@ def _legend(diagram: Diagram) -> tuple[str, float]:
         looks = style.LINES[kind]
         meaning = diagram.legend.get(kind, looks.meaning)
         pattern = f' stroke-dasharray="{looks.dashes}"' if looks.dashes else ""
-        parts.append(f'<path d="M{x:.1f} 4h24" stroke="{style.LINE}" stroke-width="1.3"{pattern}/>')
+        parts.append(f'<path d="M{x:.1f} 4h24" stroke="{looks.colour}" stroke-width="1.3"{pattern}/>')
         parts.append(_line(meaning, x + 29, 7, style.DETAIL, style.SOFT, anchor="start", halo=False))
         x += 29 + text.width(meaning, style.DETAIL) + 18
     return "".join(parts), x + 8

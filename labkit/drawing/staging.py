@@ -10,19 +10,15 @@ from typing import Final
 
 from labkit.drawing.diagram import Diagram, Group, Node
 from labkit.drawing.icons import SERVICES
-from labkit.drawing.scene import Link, Resource, Scene
+from labkit.drawing.scene import ASSUMES, Link, Resource, Scene
+from labkit.drawing.tally import FAILING, REFUSED, Tally
+from labkit.drawing.words import called
 from labkit.judging.card import plural
 
 MOST: Final = 60
 """Resources drawn one by one. When there are more, those of a kind become a pile, the largest first."""
-LEGEND: Final = {
-    "request": "calls or delivers",
-    "data": "when it fails",
-    "optional": "permission, key or metric",
-}
-CROWDED: Final = 14
-"""With more nodes than this, roles are named beside who uses them, not joined by arrows."""
-ROLES: Final = ("assumes", "starts with")
+LEGEND: Final = {"request": "calls or delivers", "optional": "permission, key or metric"}
+ROLES: Final = (ASSUMES, "starts with")
 _NAMED: Final = 3
 
 
@@ -36,22 +32,26 @@ class _Spot:
 
 @dataclass(slots=True)
 class _Line:
-    """One connection to be, with everything said about it."""
+    """One connection to be, with everything said about it. It is `off` when all of its links are."""
 
     style: str
     labels: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
-    moved: int = 0
-    declared: bool = False
+    more: dict[str, None] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    off: bool = True
 
 
-def stage(scene: Scene, title: str, *, declared: bool = True, observed: bool = True) -> Diagram:
-    """The diagram of a scene. `declared` are links that are set up, `observed` those that were used."""
-    links = [link for link in scene.links if (observed and (link.observed or link.moved)) or declared]
-    ends = _resolved(scene, [link for link in links if observed or not link.observed])
+def stage(
+    scene: Scene, title: str, *, declared: bool = True, observed: bool = True, roles: bool = False
+) -> Diagram:
+    """The diagram of a scene. `declared` are links that are set up, `observed` those that were used.
+
+    Roles are badges of those who work with them; with `roles`, or when they are linked otherwise, also nodes.
+    """
+    links = [link for link in scene.links if (observed and link.used) or (declared and not link.seen)]
+    ends = _with_badges(scene, _resolved(scene, links), roles)
     spots = _spots(list(scene.resources.values()), _parts_played(scene, ends))
-    if len(spots) > CROWDED:
-        ends = _without_roles(scene, ends)
     lines = _lines(ends, spots, declared, observed)
     diagram = Diagram(title, legend=LEGEND)
     nodes: dict[str, Node] = {}
@@ -60,12 +60,20 @@ def stage(scene: Scene, title: str, *, declared: bool = True, observed: bool = T
     _place(diagram, scene, spots, nodes)
     for (source, target), by_style in lines.items():
         for line in by_style.values():
-            diagram.connect(
-                nodes[source], nodes[target], _said(line), style=line.style,
-                observed=bool(line.calls or line.moved), calls=line.calls.total() + line.moved,
-            )  # fmt: skip
+            _connect(diagram, nodes[source], nodes[target], line)
     diagram.notice = _notice(scene, diagram, spots)
     return diagram
+
+
+def _connect(diagram: Diagram, source: Node, target: Node, line: _Line) -> None:
+    tally = line.tally
+    calls = [f"{count:,} {action}" for action, count in line.calls.most_common()]
+    diagram.connect(
+        source, target, _said(line), style=line.style, observed=bool(line.calls or tally),
+        mark=tally.standing or ("off" if line.off else ""), calls=line.calls.total() + tally.total,
+        counted=", ".join(filter(None, (*calls, tally.counted))), trouble=tally.trouble,
+        more=" ".join(filter(None, (*line.more, tally.why))),
+    )  # fmt: skip
 
 
 # -- links ---------------------------------------------------------------------------------------
@@ -86,16 +94,24 @@ def _resolved(scene: Scene, links: Iterable[Link]) -> list[tuple[str, str, Link]
     return found
 
 
-def _without_roles(scene: Scene, ends: list[tuple[str, str, Link]]) -> list[tuple[str, str, Link]]:
-    """In a crowded figure the role of a resource stands in its detail: the arrows to it would hide the rest."""
-    left = []
+def _with_badges(
+    scene: Scene, ends: list[tuple[str, str, Link]], roles: bool
+) -> list[tuple[str, str, Link]]:
+    """Roles as badges: arrows to them would hide the rest. A role that nothing else leads to is no node then."""
+    worn, left = set(), []
     for source, target, link in ends:
         resource = scene.resources.get(source)
-        if link.label in ROLES and resource is not None and scene.resources[target].service == "iam":
-            told = f"{'role' if link.label == 'assumes' else link.label} {scene.resources[target].name}"
-            resource.detail = "; ".join(filter(None, (resource.detail, told)))
-        else:
-            left.append((source, target, link))
+        if link.label in ROLES and resource is not None:
+            name = scene.resources[target].name
+            if name not in resource.badge.split(", "):
+                resource.badge = ", ".join(filter(None, (resource.badge, name)))
+            worn.add(target)
+            if not roles:
+                continue
+        left.append((source, target, link))
+    linked = {end for source, target, _ in left for end in (source, target)}
+    for role in worn - linked:
+        del scene.resources[role]
     return left
 
 
@@ -111,24 +127,25 @@ def _lines(
             spots[pair[0]].within += 1
             continue
         line = lines.setdefault(pair, {}).setdefault(link.style, _Line(link.style))
-        line.declared |= not link.observed
+        line.off &= link.off
         if declared and link.label:
             line.labels[link.label] += 1
+        if declared and link.more:
+            line.more[link.more] = None
         if observed:
             line.calls.update(link.observed)
-            line.moved += link.moved
+            line.tally.add(link.tally)
     return lines
 
 
 def _said(line: _Line) -> str:
-    """The label of a connection: what it does, then how often it was used."""
+    """The label of a connection: what it does."""
     parts = [
         f"{label} ({count} times)" if count > 1 else label for label, count in line.labels.most_common(2)
     ]
     if len(line.labels) > 2:
         parts.append(f"{len(line.labels) - 2} more")
-    parts += [f"{count} {action}" for action, count in line.calls.most_common()]
-    return ", ".join([*parts, *([f"{line.moved} so far"] if line.moved else [])])
+    return ", ".join(parts)
 
 
 # -- nodes ---------------------------------------------------------------------------------------
@@ -138,7 +155,7 @@ def _parts_played(scene: Scene, ends: Iterable[tuple[str, str, Link]]) -> dict[s
     """ARN -> the part it plays: with which kinds of resources it is linked, how, and in which direction."""
     parts: dict[str, set[object]] = defaultdict(set)
     for source, target, link in ends:
-        if source in scene.resources and not link.observed:
+        if source in scene.resources and not link.seen:
             parts[source].add(("to", link.style, scene.resources[target].service))
             parts[target].add(("from", link.style, scene.resources[source].service))
     return {arn: frozenset(part) for arn, part in parts.items()}
@@ -200,7 +217,10 @@ def _node(diagram: Diagram, spot: _Spot) -> Node:
     one = spot.resources[0]
     if len(spot.resources) == 1:
         name = _unused(diagram, one)
-        return diagram.node(one.service, name, one.detail, mark="absent" if one.absent else "")
+        return diagram.node(
+            one.service, name, _detail(one), count=one.count, badge=one.badge, trouble=_trouble(one),
+            mark="absent" if one.absent else "off" if one.off else "",
+        )  # fmt: skip
     names = ", ".join(each.name for each in spot.resources[:_NAMED])
     left = len(spot.resources) - _NAMED
     more = f" and {left:,} more" if left > 0 else ""
@@ -209,6 +229,16 @@ def _node(diagram: Diagram, spot: _Spot) -> Node:
     taken = _taken(diagram, one.service)
     title = next(name for name in (title, *(f"{title} ({n})" for n in range(2, 99))) if name not in taken)
     return diagram.node(one.service, title, names + more + within, count=len(spot.resources))
+
+
+def _detail(one: Resource) -> str:
+    told = [one.detail, *([plural(one.counts["runs"], "run")] if one.counts["runs"] else [])]
+    return "; ".join(filter(None, told))
+
+
+def _trouble(one: Resource) -> str:
+    """What went wrong in a resource, in a few words."""
+    return ", ".join(f"{count:,} {what}" for what, count in one.counts.items() if what != "runs" and count)
 
 
 def _unused(diagram: Diagram, one: Resource) -> str:
@@ -237,6 +267,22 @@ def _notice(scene: Scene, diagram: Diagram, spots: dict[str, _Spot]) -> str:
         parts.append(f"Something points at {', '.join(absent[:_NAMED])}, which {verb} not exist.")
     if any(len(spot.resources) > 1 for spot in spots.values()):
         parts.append(f"There are more than {MOST}, so those of a kind are drawn as a pile.")
+    parts += _wrong(diagram)
     if any(edge.calls for edge in diagram.edges):
         parts.append("Numbers at the arrows count what happened so far.")
     return " ".join(parts)
+
+
+def _wrong(diagram: Diagram) -> list[str]:
+    """What does not get through at present, with the reason of the first."""
+    names = called(diagram)
+    refused = [edge for edge in diagram.edges if edge.mark in (REFUSED, FAILING)]
+    if not refused:
+        return []
+    first = refused[0]
+    verb = "is refused" if first.mark == REFUSED else "fails"
+    way = f"From {names[first.source.id]} to {names[first.target.id]} nothing gets through: it {verb}."
+    if first.more:
+        way = f"{way[:-1]}. {first.more}"
+    others = len(refused) - 1
+    return [way, *([f"{plural(others, 'other connection')} {'has' if others == 1 else 'have'} trouble, too."] if others else [])]

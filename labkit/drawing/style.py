@@ -15,6 +15,10 @@ INK: Final = "#232F3E"
 SOFT: Final = "#5A6B86"
 LINE: Final = "#5A6B86"
 ALERT: Final = "#A33B00"
+FAILED: Final = "#B8233B"
+"""What went wrong, and where it goes then."""
+OFF: Final = "#76859C"
+"""What is switched off. Lines only: as a text it is too pale, there `SOFT` stands for it."""
 
 TILE: Final = 46.0
 NAME: Final = 11.0
@@ -26,6 +30,8 @@ NAME_WIDTH: Final = 118.0
 LABEL_WIDTH: Final = 96.0
 STEP: Final = 6.8
 """Radius of the circle around a step's number."""
+SIGN: Final = 13.0
+"""Room that the sign before a refusal takes."""
 
 MOST_RANKS: Final = 6
 COMFORTABLE: Final = 830.0
@@ -66,20 +72,27 @@ class LineStyle:
 
     dashes: str
     meaning: str
+    colour: str = LINE
 
 
 LINES: Final = {
     "request": LineStyle("", "request"),
     "data": LineStyle("5 3.2", "data"),
     "optional": LineStyle("1.4 3.4", "optional"),
+    "failure": LineStyle("5 3.2", "when it fails", FAILED),
 }
 """Kind of connection -> its style."""
-LINE_ALIASES: Final = {"metrics": "optional", "solid": "request", "dashed": "data", "dotted": "optional"}
+LINE_ALIASES: Final = {
+    "metrics": "optional", "solid": "request", "dashed": "data", "dotted": "optional", "dead letters": "failure",
+}  # fmt: skip
 
-MARKS: Final = {"missing": "missing", "extra": "extra", "different": "differs", "absent": "absent"}
+MARKS: Final = {
+    "missing": "missing", "extra": "extra", "different": "differs", "absent": "absent", "off": "off",
+    "refused": "refused", "failing": "failing",
+}  # fmt: skip
 """What can be said about a part of a figure -> the word that is drawn at it."""
 
 
 def mark_colour(mark: str) -> str:
-    """Orange-red for what is not as it should be, grey for what is there besides."""
-    return SOFT if mark == "extra" else ALERT
+    """Orange-red for what is not as it should be, red for what fails, grey for what is there besides or is off."""
+    return SOFT if mark in ("extra", "off") else FAILED if mark in ("refused", "failing") else ALERT

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from labkit.drawing.style import LINES, MARKS
-from labkit.judging.card import plural
+from labkit.judging.card import plural, wrap
 
 if TYPE_CHECKING:
     from labkit.drawing.diagram import Diagram, Edge, Group, Node
@@ -43,7 +43,9 @@ def node_line(node: Node) -> str:
     detail = f": {node.detail}" if node.detail else ""
     mark = f" [{MARKS[node.mark]}]" if node.mark else ""
     kind = f" ({node.service.title})" if node.count == 1 else ""  # a pile is named after its kind
-    return f"{node.name}{kind}{detail}{mark}"
+    badge = f"; works with the role {node.badge}" if node.badge else ""
+    trouble = f"; {node.trouble}" if node.trouble else ""
+    return f"{node.name}{kind}{detail}{badge}{trouble}{mark}"
 
 
 def called(diagram: Diagram) -> dict[str, str]:
@@ -68,11 +70,13 @@ def _place(node: Node) -> str:
 
 def _edge_line(diagram: Diagram, edge: Edge, names: dict[str, str]) -> str:
     step = f"{edge.step}. " if edge.step else "- "
-    label = f": {edge.label}" if edge.label else ""
+    said = "; ".join(filter(None, (edge.label, edge.counted, edge.trouble)))
+    label = f": {said}" if said else ""
+    more = "\n" + wrap(edge.more, "      ") if edge.more else ""
     meaning = diagram.legend.get(edge.style, LINES[edge.style].meaning) if edge.style != "request" else ""
     kind = f" ({meaning})" if meaning and meaning != edge.label else ""
     mark = f" [{MARKS[edge.mark]}]" if edge.mark else ""
-    return f"{step}{names[edge.source.id]} -> {names[edge.target.id]}{label}{kind}{mark}"
+    return f"{step}{names[edge.source.id]} -> {names[edge.target.id]}{label}{kind}{mark}{more}"
 
 
 def notice(diagram: Diagram) -> str:
@@ -92,6 +96,7 @@ def payload(diagram: Diagram) -> dict[str, Any]:
             {
                 "id": node.id, "service": node.service.word, "name": node.name, "detail": node.detail,
                 "group": node.group.id if node.group else None, "count": node.count, "mark": node.mark,
+                "role": node.badge, "trouble": node.trouble,
             }
             for node in diagram.nodes
         ],
@@ -106,6 +111,7 @@ def payload(diagram: Diagram) -> dict[str, Any]:
             {
                 "from": edge.source.id, "to": edge.target.id, "label": edge.label, "step": edge.step,
                 "style": edge.style, "mark": edge.mark, "observed": edge.observed, "calls": edge.calls,
+                "counted": edge.counted, "trouble": edge.trouble, "more": edge.more,
             }
             for edge in diagram.edges
         ],

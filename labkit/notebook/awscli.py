@@ -46,6 +46,13 @@ _COMMANDS: Final = {
     "login": "Signing in leads to real AWS.",
     "logout": "Signing in leads to real AWS.",
 }
+_WITH_VALUE: Final = frozenset(
+    {
+        "--region", "--output", "--query", "--color", "--ca-bundle", "--cli-read-timeout", "--cli-connect-timeout",
+        "--cli-binary-format", "--cli-error-format",
+    }
+)  # fmt: skip
+"""Options that may stand before the command and take a value: `aws help` lists them."""
 _KEPT: Final = (
     "PATH",
     "PATHEXT",
@@ -180,12 +187,22 @@ def checked(words: list[str]) -> list[str]:
             # The CLI's own parser takes beginnings of options too: --endpoint-u, --prof.
             if len(name) > 4 and option.startswith(name):
                 raise UsageError(f"Leave out {name}. {why}")
-    command = next((word for word in words if not word.startswith("-")), "")
+    command = _command_of(words)
     if command in _COMMANDS:
         raise UsageError(f"`aws {command}` does not run in a lab. {_COMMANDS[command]}")
     if not words:
         raise UsageError("Write a command, such as: aws sqs list-queues")
     return words
+
+
+def _command_of(words: list[str]) -> str:
+    """The first word that is neither an option nor the value of one."""
+    before = ""
+    for word in words:
+        if not word.startswith("-") and before not in _WITH_VALUE:
+            return word
+        before = word
+    return ""
 
 
 def _without_comment(line: str) -> str:

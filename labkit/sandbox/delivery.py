@@ -177,6 +177,19 @@ def send(parcel: Parcel, after: float = 0.0) -> None:
         sandbox.clock.schedule(now + after + later, attempt, *parcel)
 
 
+def refusal(parcel: Parcel) -> Undelivered | None:
+    """Why a parcel would not be let in now, or None. For services that look at a destination before they keep it."""
+    receiver = receiver_of(parcel.target)
+    if receiver is None:
+        return _not_simulated(parcel)
+    try:
+        receiver.find(parcel)
+        _permission(parcel, receiver)
+    except Undelivered as error:
+        return error
+    return None
+
+
 def give_up(parcel: Parcel, failure: Failure) -> None:
     """A parcel that is not even tried: straight to its dead-letter queue."""
     _give_up(current(), parcel, failure)
@@ -287,7 +300,8 @@ def _caller(parcel: Parcel) -> Caller:
 
 
 def _on_behalf_of(parcel: Parcel) -> dict[str, str]:
-    return {"aws:SourceArn": _sender(parcel).shown_as(parcel), "aws:SourceAccount": _account(parcel.source)}
+    account = _account(parcel.source) or str(parcel.told("account", ""))  # the ARN of a bucket has none
+    return {"aws:SourceArn": _sender(parcel).shown_as(parcel), "aws:SourceAccount": account}
 
 
 def _denied(decision: Decision) -> Refused:

@@ -75,12 +75,18 @@ def test_words_reach_the_program_as_they_are(lab: Lab, stand_in: None) -> None:
     assert lab.cli(["aws", "s3", "cp", "a b", "s3://x"]).json["words"][:4] == ["s3", "cp", "a b", "s3://x"]
 
 
-def test_the_environment_is_made_from_nothing(
-    lab: Lab, stand_in: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_made_from_nothing(stand_in: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "company")
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
     monkeypatch.setenv("MY_TOKEN", "secret")
+    lab = open_lab("16")
+    try:
+        _check_environment(lab)
+    finally:
+        lab.sandbox.stop()
+
+
+def _check_environment(lab: Lab) -> None:
     env = lab.cli("aws sts get-caller-identity").json["env"]
     assert "AWS_PROFILE" not in env
     assert "MY_TOKEN" not in env
@@ -161,15 +167,15 @@ def test_queries_and_json_in_quotes_are_no_shell() -> None:
 
 
 def test_windows_paths_keep_their_backslashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(awscli.os, "name", "nt")
+    monkeypatch.setattr("labkit.notebook.awscli.os.name", "nt")
     assert awscli.words_of(r"aws s3 cp C:\Users\mina\x.txt 's3://a b/'") == [
         "s3", "cp", r"C:\Users\mina\x.txt", "s3://a b/",
     ]  # fmt: skip
 
 
 def test_without_a_cli_one_sentence_says_how_to_get_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(awscli.shutil, "which", lambda name: None)
-    monkeypatch.setattr(awscli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("labkit.notebook.awscli.shutil.which", lambda name: None)
+    monkeypatch.setattr("labkit.notebook.awscli.importlib.util.find_spec", lambda name: None)
     with pytest.raises(
         LabkitError, match="not installed on this machine. Install version 2 from https://docs.aws"
     ):

@@ -54,6 +54,12 @@ def code_of(call: Any, **params: Any) -> str:
     return caught.value.response["Error"]["Code"]
 
 
+def lets_in(arn: str) -> str:
+    """A queue policy that lets topics write."""
+    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]})
+
+
 def test_the_card_has_its_paragraphs() -> None:
     heads = [part.partition(":")[0] for part in (card.__doc__ or "").split("\n\n")[1:]]
     assert heads == ["Simulated here", "Differs on AWS", "Not simulated", "Sources"]
@@ -123,6 +129,7 @@ def test_a_topic_delivers_and_wakes_a_long_poll(sandbox: Sandbox, sqs: Any, url:
     sns = sandbox.client("sns")
     topic = sns.create_topic(Name="news")["TopicArn"]
     raw = {"RawMessageDelivery": "true"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": lets_in(f"{ARN}orders")})
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"{ARN}orders", Attributes=raw)
     attributes = {"n": {"DataType": "Number", "StringValue": "5"}}
     sns.publish(TopicArn=topic, Message="hello", MessageAttributes=attributes)
@@ -132,7 +139,7 @@ def test_a_topic_delivers_and_wakes_a_long_poll(sandbox: Sandbox, sqs: Any, url:
 
 
 def test_a_fifo_topic_keeps_group_order_and_duplicates_out(sandbox: Sandbox, sqs: Any) -> None:
-    sns, given = sandbox.client("sns"), {"FifoQueue": "true"}
+    sns, given = sandbox.client("sns"), {"FifoQueue": "true", "Policy": lets_in(f"{ARN}o.fifo")}
     url = sqs.create_queue(QueueName="o.fifo", Attributes=given)["QueueUrl"]
     topic = sns.create_topic(Name="t.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
     sns.subscribe(

@@ -15,7 +15,8 @@ def show(scene: Scene, backend: Any) -> None:
     roles = [role for role in backend.roles.values() if not str(role.path).startswith("/aws-service-role/")]
     for role in roles:
         count = len(role.policies) + len(role.managed_policies)
-        scene.resource(role.arn, "iam", role.name, plural(count, "policy", "policies"))
+        detail = plural(count, "policy", "policies")
+        scene.resource(role.arn, "iam", role.name, detail, aliases=(f"role:{role.name}",))
     for role in roles:
         for principal in _principals(role.assume_role_policy_document):
             if principal in scene.resources:

@@ -8,7 +8,8 @@ The AWS CLI, Terraform, other SDKs and other processes reach the same account th
 same door: its lock, its clock, its trace, its behaviour.
 
 Simulated here:
-- All protocols of services moto simulates: JSON, query, EC2 query, REST-JSON, REST-XML.
+- All protocols of services moto simulates: JSON, query, EC2 query, REST-JSON, REST-XML;
+  and Smithy RPC v2 CBOR, which moto itself does not know.
 - Amazon S3 by path and by host name, chunked and signed-chunk uploads, presigned URLs.
 - Several accounts and Regions at once. An access key of twelve digits is the root user of that account; the lab's own
   keys and keys from IAM and STS belong to whom they were given; all others to one account that can be chosen.
@@ -20,7 +21,7 @@ Differs on AWS:
 - An operation that is not simulated gets status 501 and the code NotSimulated, which SDKs do not try again.
 
 Not simulated:
-- The Smithy RPC v2 CBOR protocol, HTTP/2, and event streams that a caller sends.
+- The older CBOR form of Java's SDKs for Kinesis, HTTP/2, and event streams that a caller sends.
 
 Other parts of labkit may register what answers behind a host name of its own (`fronts.front`), and turn an address of
 AWS into one of the endpoint (`endpoint.public_url(url)`).

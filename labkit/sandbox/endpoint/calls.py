@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from labkit.errors import LabkitError
 from labkit.sandbox import dispatch, enforcement, identity
 
-from . import credentials, errors
+from . import cbor, credentials, errors
 from .errors import Refused
 from .fronts import front_for
 from .messages import Reply, Request
@@ -87,9 +87,18 @@ class Calls:
             name = self._names.read(request.host)
         if name.service in FRONTS and name.rest and "/@connections/" not in request.path:
             return front_for(name.service)(self._sandbox, name.rest, name.region, request)
+        if cbor.speaks_cbor(request):
+            return self._answer_cbor(cbor.addressed(request))
         where = route(request, self._names)
         found = operation_of(where.service, request)
         return _Call(self._sandbox, request, where, found, self._others).made(self.domain)
+
+    def _answer_cbor(self, addressed: Request) -> Reply:
+        where = route(addressed, self._names)
+        request = cbor.as_json(addressed, where.service)
+        found = operation_of(where.service, request)
+        reply = _Call(self._sandbox, request, where, found, self._others).made(self.domain)
+        return cbor.from_json(reply, request, where.service)
 
 
 class _Call:
@@ -332,7 +341,9 @@ def _protocol(service: str, request: Request) -> str:
 def _form(request: Request) -> str:
     """The protocol, as far as the request alone says it."""
     kind = request.headers.get("Content-Type", "")
-    if kind.startswith("application/x-amz-json"):
+    if request.headers.get("smithy-protocol"):
+        return cbor.PROTOCOL
+    if kind.startswith(("application/x-amz-json", "application/x-amz-cbor")):
         return "json"
     if kind.startswith("application/json"):
         return "rest-json"

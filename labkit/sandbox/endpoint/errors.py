@@ -71,8 +71,15 @@ def _xml(text: str) -> tuple[dict[str, str], bytes]:
     return {"Content-Type": "text/xml"}, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
 
 
+def _cbor(code: str, message: str, _number: str, _fault: str) -> tuple[dict[str, str], bytes]:
+    from .cbor import error
+
+    return {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}, error(code, message)
+
+
 _WRITERS: Final = {
     "json": _json, "rest-json": _rest_json, "query": _query, "ec2": _ec2, "rest-xml": _rest_xml, "s3": _s3,
+    "smithy-rpc-v2-cbor": _cbor,
 }  # fmt: skip
 
 

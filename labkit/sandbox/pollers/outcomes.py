@@ -2,7 +2,8 @@
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html and
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html ("Success and failure
-conditions"), https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html (the same reply).
+conditions"),
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html (the same reply of pipes).
 """
 
 from __future__ import annotations
@@ -58,6 +59,5 @@ def failures(reply: bytes | str, known: Collection[str]) -> frozenset[str] | Non
     if not isinstance(listed, list):
         return None
     found = [one.get("itemIdentifier") if isinstance(one, dict) else None for one in listed]
-    if not all(isinstance(one, str) and one in known for one in found):
-        return None
-    return frozenset(found)
+    names = frozenset(one for one in found if isinstance(one, str) and one in known)
+    return names if len(names) == len(set(map(str, found))) else None

@@ -121,10 +121,16 @@ def _others_come_first(sandbox: Sandbox, reader: Reader, queue: Queue) -> bool:
     return True
 
 
+def _refusal(reader: Reader) -> rights.Refusal | None:
+    if not reader.exists:
+        return None
+    return rights.refusal(reader.role, reader.session, reader.source, principal=reader.principal)
+
+
 def _may_read(sandbox: Sandbox, reader: Reader) -> bool:
     """Whether role and consumer allow a look. If not, the next look is later, as long as messages wait."""
     reading = reader.reading
-    refused = rights.refusal(reader.role, reader.session, reader.source) if reader.exists else None
+    refused = _refusal(reader)
     if refused is None and reader.exists:
         reading.refused = 0
         return True

@@ -59,6 +59,9 @@ class Streaming(NamedTuple):
     tumbling: int = 0
 
 
+_NO_STREAM: Final = Streaming()
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """How a reader reads, as its service sees it at this moment.
@@ -89,7 +92,7 @@ class Reader:
     handle: Callable[[Reader, int, list[dict[str, Any]], dict[str, Any]], None]
     noted: Callable[[Reader, Outcome], None]
     discarded: Callable[[Reader, Any], None] | None = None
-    stream: Streaming = Streaming()
+    stream: Streaming = _NO_STREAM
     exists: bool = True
 
     @property

@@ -30,15 +30,24 @@ def actions_for(source: str) -> tuple[str, ...]:
     return QUEUE if service == "sqs" else STREAMS.get(service, ())
 
 
-def refusal(role: str, session: str, source: str, actions: tuple[str, ...] = ()) -> Refusal | None:
-    """Why a session of this role cannot read the source (or do `actions` with it), or None when it can."""
+def refusal(
+    role: str, session: str, source: str, actions: tuple[str, ...] = (), principal: str = ""
+) -> Refusal | None:
+    """Why a session of this role cannot read the source (or do `actions` with it), or None when it can.
+
+    With a `principal`, that service also has to be allowed to take the role.
+    """
     from labkit.sandbox.authorization import keys, resources
-    from labkit.sandbox.authorization.account import session_of
+    from labkit.sandbox.authorization.account import Caller, may_assume, session_of
 
     actions = actions or actions_for(source)
     caller = session_of(role, session)
     if caller is None:
         return Refusal(actions[0], "AccessDenied", f"There is no role {role}.", "")
+    if principal:
+        trusted = may_assume(Caller.service(principal), role)
+        if not trusted.allowed:
+            return Refusal("sts:AssumeRole", "AccessDenied", trusted.aws_message, trusted.sentence)
     service, region, owner = source.split(":")[2:5]
     policy = resources.policy_of(source)
     for action in actions:

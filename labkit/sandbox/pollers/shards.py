@@ -1,7 +1,8 @@
 """Where moto keeps the records of streams, as a reader wants them: by shard, in order, with the time they came.
 
 Sources: DynamoDB streams keep records for 24 hours
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html), Kinesis for the stream's retention period.
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html), Kinesis for the retention period
+of the stream.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class _Table(View):
     def shards(self) -> list[str]:
         return [self.holder.id]
 
-    def after(self, shard: str, number: int) -> Iterator[Kept]:
+    def after(self, shard: str, number: int) -> Iterator[Kept]:  # noqa: ARG002 (there is one)
         first, items = self.holder.starting_sequence_number, self.holder.items
         for place in range(max(number - first + 1, 0), len(items)):
             record = items[place].record
@@ -98,7 +99,7 @@ class _Table(View):
                 event["userIdentity"] = record["userIdentity"]
             yield Kept(first + place, came, repr(inside["Keys"]), event)
 
-    def latest(self, shard: str) -> int:
+    def latest(self, shard: str) -> int:  # noqa: ARG002 (there is one)
         items = self.holder.items
         return int(self.holder.starting_sequence_number) + len(items) - 1 if items else -1
 

@@ -4,9 +4,10 @@ A reader has one lane per shard, or several when it may take batches of one shar
 partition key stay in one lane. A lane hands over one batch at a time. When it fails, the lane waits and tries the same
 records again, until they succeed, are given up, or expire in the stream.
 
-Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html and services-kinesis-errors (retries,
-age, splitting costs no retry, an error blocks the shard), services-ddb-batchfailurereporting.html (checkpoints: the
-lowest sequence number), with-kinesis.html (parallelization). How long Lambda waits between tries is not documented.
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/ with the pages services-dynamodb-errors.html and
+services-kinesis-errors.html (retries, age, splitting costs no retry, an error blocks the shard),
+services-ddb-batchfailurereporting.html (checkpoints: the lowest sequence number), with-kinesis.html (parallelization).
+How long Lambda waits between tries is not documented.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ def read(identifier: str, shard: str, number: int) -> None:
 def _next(reader: Reader, view: View, shard: str, number: int, lane: Lane) -> tuple[Kept, ...]:
     """The next records of a lane: at most a batch, at most 6 MB, not past the end of what has to be repeated."""
     end = lane.ends[-1] if lane.ends else None
-    found, size = [], 0
+    found: list[Kept] = []
+    size = 0
     for kept in itertools.islice(_of_lane(reader, view, shard, number, lane.position), reader.batch):
         size += records.size_of(kept.event)
         if (end is not None and kept.number > end) or (found and size > PAYLOAD):
@@ -202,8 +204,14 @@ def _forget_expired(
 # -- when --------------------------------------------------------------------------------------------
 
 
+def _refusal(reader: Reader) -> rights.Refusal | None:
+    if not reader.exists:
+        return None
+    return rights.refusal(reader.role, reader.session, reader.source, principal=reader.principal)
+
+
 def _may_read(sandbox: Sandbox, reader: Reader, shard: str, number: int, lane: Lane) -> bool:
-    refused = rights.refusal(reader.role, reader.session, reader.source) if reader.exists else None
+    refused = _refusal(reader)
     if refused is None and reader.exists:
         return True
     if refused is not None:
@@ -330,7 +338,14 @@ def _give_up(
         "batchSize": len(kept), "streamArn": reader.source,
     }  # fmt: skip
     lost = Lost(condition, lane.invoked, lane.last, view.name, info)
-    _tell(sandbox, reader, shard, "RecordsDiscarded", list(kept), f"{condition}: the stream goes on without them.")
+    _tell(
+        sandbox,
+        reader,
+        shard,
+        "RecordsDiscarded",
+        list(kept),
+        f"{condition}: the stream goes on without them.",
+    )
     _move_on(lane, kept[-1].number)
     if reader.discarded is not None:
         reader.discarded(reader, lost)
@@ -341,9 +356,7 @@ def _stamp(view: View, moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def _tell(
-    sandbox: Sandbox, reader: Reader, shard: str, action: str, kept: list[Kept], note: str
-) -> None:
+def _tell(sandbox: Sandbox, reader: Reader, shard: str, action: str, kept: list[Kept], note: str) -> None:
     params = {
         "source": reader.source, "target": reader.target, "ShardId": shard, "Size": len(kept),
         "SequenceNumber": str(kept[0].number),

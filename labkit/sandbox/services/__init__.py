@@ -20,6 +20,7 @@ SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "moto.kms": ("kms",),
     "moto.pipes": ("pipes",),
     "moto.logs": ("logs",),
+    "moto.s3": ("s3",),
     "moto.scheduler": ("scheduler",),
     "moto.kinesis": ("kinesis_streams", "kinesis"),
     "moto.sns": ("sns",),

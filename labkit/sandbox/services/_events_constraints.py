@@ -9,9 +9,19 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from moto.core.exceptions import JsonRESTError
+
+_KINDS: Final[dict[str, Any]] = {
+    "structure": Mapping, "list": list, "map": Mapping, "string": str, "integer": int, "long": int,
+    "boolean": bool,
+}  # fmt: skip
+
+
+def wrong_type(path: str, kind: str) -> JsonRESTError:
+    """The error for a value of the wrong JSON type, which boto3 would not have sent. The words are ours."""
+    return JsonRESTError("SerializationException", f"The value at '{path or 'the request'}' is not a {kind}.")
 
 
 @functools.lru_cache(maxsize=1)
@@ -38,22 +48,26 @@ def check(operation: str, params: Mapping[str, Any]) -> None:
 
 def _broken(shapes: Mapping[str, Any], name: str, value: Any, path: str) -> Iterator[str]:
     shape = shapes[name]
-    if shape["type"] == "structure" and isinstance(value, Mapping):
+    if not isinstance(value, _KINDS.get(shape["type"], object)):
+        raise wrong_type(path, shape["type"])
+    if shape["type"] == "structure":
         for member, inner in shape["members"].items():
-            if value.get(member) is not None:
+            if value.get(member) is None and member in shape.get("required", ()):
+                yield f"Value null at '{_join(path, member)}' failed to satisfy constraint: Member must not be null"
+            elif value.get(member) is not None:
                 yield from _broken(shapes, inner["shape"], value[member], _join(path, member))
-    elif shape["type"] == "list" and isinstance(value, list):
+    elif shape["type"] == "list":
         yield from _sizes(shape, len(value), value, path)
         for number, item in enumerate(value, 1):
             yield from _broken(shapes, shape["member"]["shape"], item, f"{path}.{number}.member")
-    elif shape["type"] == "map" and isinstance(value, Mapping):
+    elif shape["type"] == "map":
         yield from _sizes(shape, len(value), value, path)
         for key in value:
             yield from _broken(shapes, shape["key"]["shape"], key, path)
-    elif shape["type"] == "string" and isinstance(value, str):
+    elif shape["type"] == "string":
         yield from _sizes(shape, len(value), value, path)
         yield from _forms(shape, value, path)
-    elif shape["type"] in ("integer", "long") and isinstance(value, int):
+    elif shape["type"] in ("integer", "long"):
         yield from _range(shape, value, path)
 
 

@@ -5,6 +5,8 @@ Every lab loads this module with IAM, so the parts that do the work wait until t
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, Final
 
 from moto.events import exceptions
@@ -138,7 +140,24 @@ def answer_list_targets(original: Any, self: Any) -> Any:
     return original(self)
 
 
+@hook("moto.events.models:EventsBackend.list_rules")
+def list_rules(original: Any, self: Any, prefix: str | None = None, **given: Any) -> Any:
+    """The rules whose name begins so. moto reads the prefix as a pattern."""
+    return original(self, prefix=re.escape(prefix) if prefix else prefix, **given)
+
+
 # -- buses -------------------------------------------------------------------------------------------
+
+
+@hook("moto.events.responses:EventsHandler.list_event_buses")
+def answer_list_buses(original: Any, self: Any) -> Any:
+    """ListEventBuses, with the times that moto leaves out."""
+    body, headers = original(self)
+    found = json.loads(body)
+    for one in found["EventBuses"]:
+        bus = self.events_backend.event_buses[one["Name"]]
+        one["CreationTime"], one["LastModifiedTime"] = bus.creation_time, bus.last_modified_time
+    return json.dumps(found), headers
 
 
 @hook("moto.events.models:EventBus.add_permission")

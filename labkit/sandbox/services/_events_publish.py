@@ -42,6 +42,7 @@ ENABLED: Final = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
 
 def put_events(backend: Any, entries: list[dict[str, Any]], *, service: bool = False) -> list[dict[str, Any]]:
     """The entries' results. `service`: an AWS service speaks and may use sources that begin with `aws.`."""
+    _check_types(entries)
     if len(entries) > MOST_ENTRIES:
         shown = ", ".join(_shown_entry(entry) for entry in entries)
         raise JsonRESTError(
@@ -54,6 +55,26 @@ def put_events(backend: Any, entries: list[dict[str, Any]], *, service: bool = F
             "ValidationException", "Total size of the entries in the request is over the limit."
         )
     return [_put(backend, entry, service) for entry in entries]
+
+
+_TEXTS: Final = ("Source", "DetailType", "Detail", "EventBusName", "TraceHeader")
+
+
+def _check_types(entries: Any) -> None:
+    """Refuse what boto3 would not have sent."""
+    from labkit.sandbox.services._events_constraints import wrong_type
+
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise wrong_type("entries", "list of structures")
+    for number, entry in enumerate(entries, 1):
+        for name in _TEXTS:
+            if not isinstance(entry.get(name, ""), (str, type(None))):
+                raise wrong_type(f"entries.{number}.member.{name[0].lower()}{name[1:]}", "string")
+        resources = entry.get("Resources") or []
+        if not isinstance(resources, list) or not all(isinstance(one, str) for one in resources):
+            raise wrong_type(f"entries.{number}.member.resources", "list of strings")
+        if isinstance(entry.get("Time"), (dict, list, bool)):
+            raise wrong_type(f"entries.{number}.member.time", "timestamp")
 
 
 def _shown_entry(entry: dict[str, Any]) -> str:
@@ -120,7 +141,12 @@ def _moment(given: Any) -> float:
         return float(given)
     from datetime import datetime
 
-    return datetime.fromisoformat(str(given)).timestamp()
+    from labkit.sandbox.services._events_constraints import wrong_type
+
+    try:
+        return datetime.fromisoformat(str(given)).timestamp()
+    except ValueError:
+        raise wrong_type("time", "timestamp") from None
 
 
 def moment_text(moment: float) -> str:

@@ -154,9 +154,22 @@ def _fails(value: Any, path: str, what: str) -> str:
 
 def _keys(shape: Mapping[str, Any], key: str, path: str) -> Iterator[str]:
     pattern = shape.get("pattern")
-    if pattern and not re.fullmatch(pattern, key):
+    if pattern and not _matches(pattern, key):
         what = f"Map keys must satisfy constraint: [Member must satisfy regular expression pattern: {pattern}]"
         yield f"Value at '{path}' failed to satisfy constraint: {what}"
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern)
+    except re.error:  # classes of Unicode characters, which Python does not know (tags)
+        return None
+
+
+def _matches(pattern: str, value: str) -> bool:
+    compiled = _compiled(pattern)
+    return compiled is None or compiled.fullmatch(value) is not None
 
 
 def _sizes(shape: Mapping[str, Any], size: int, value: Any, path: str) -> Iterator[str]:
@@ -169,7 +182,7 @@ def _sizes(shape: Mapping[str, Any], size: int, value: Any, path: str) -> Iterat
 def _forms(shape: Mapping[str, Any], value: str, path: str) -> Iterator[str]:
     if "enum" in shape and value not in shape["enum"]:
         yield _fails(value, path, f"satisfy enum value set: [{', '.join(shape['enum'])}]")
-    if "pattern" in shape and not re.fullmatch(shape["pattern"], value):
+    if "pattern" in shape and not _matches(shape["pattern"], value):
         yield _fails(value, path, f"satisfy regular expression pattern: {shape['pattern']}")
 
 

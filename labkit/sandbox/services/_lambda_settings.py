@@ -10,12 +10,14 @@ validated tests of LocalStack (tests/aws/services/lambda_) where these have them
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
 from collections.abc import Mapping
 from typing import Any, Final
 
+from moto.awslambda.models import _zipfile_content
 from moto.moto_api._internal import mock_random
 
 from labkit.sandbox.hooks import hook
@@ -285,6 +287,29 @@ def update_function_code(original: Any, self: Any) -> Any:
         published = self.backend.publish_version(function.function_name)
         return requests.answer(200, published.get_configuration())
     return requests.answer(200, _in_progress(function))
+
+
+@hook("moto.awslambda.models:LambdaFunction._set_function_code")
+def set_function_code(original: Any, self: Any, updated_spec: dict[str, Any]) -> None:
+    """Code from S3 is read in the version that was named; an object that is not there is an error."""
+    if not updated_spec.get("S3Bucket") or not updated_spec.get("S3Key"):
+        original(self, updated_spec)
+        return
+    from moto.s3.models import s3_backends
+
+    bucket, key, version = (updated_spec.get(name) for name in ("S3Bucket", "S3Key", "S3ObjectVersion"))
+    failed = "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: The specified {} does not exist"
+    backend = s3_backends[self.account_id][self.partition]
+    if bucket not in backend.buckets:
+        invalid(failed.format("NoSuchBucket", "bucket"))
+    found = backend.get_object(bucket, key, version_id=version)
+    if found is None:
+        what = ("NoSuchVersion", "version") if version else ("NoSuchKey", "key")
+        invalid(failed.format(*what) + ".")
+    zipped = base64.b64encode(found.value).decode()
+    _, size, sha, digest = _zipfile_content(zipped)
+    self.code_bytes, self.code_size, self.code_sha_256, self.code_digest = found.value, size, sha, digest
+    self.code |= {"S3Bucket": bucket, "S3Key": key}
 
 
 def _modified(function: Any) -> None:

@@ -105,7 +105,9 @@ def _header(given: list[dict[str, Any]]) -> str:
 
 def discarded(reader: Reader, lost: Any) -> None:
     """Tell the on-failure destination about records that were given up."""
-    destination = (reader.thing.settings.get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
+    destination = (
+        (reader.thing.settings.get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
+    )
     if not destination:
         return
     outcome: Outcome = lost.outcome
@@ -126,9 +128,15 @@ def discarded(reader: Reader, lost: Any) -> None:
     body[lost.name] = lost.info
     delivery.send(
         Parcel(
-            _SENDER, reader.target, destination, json.dumps(body), "lambda.amazonaws.com", reader.role,
-            via=reader.source, id=outcome.request_id or str(mock_random.uuid4()),
-        )  # fmt: skip
+            _SENDER,
+            reader.target,
+            destination,
+            json.dumps(body),
+            "lambda.amazonaws.com",
+            reader.role,
+            via=reader.source,
+            id=outcome.request_id or str(mock_random.uuid4()),
+        )
     )
 
 

@@ -112,9 +112,7 @@ def update(backend: Backend, uuid: str, spec: dict[str, Any]) -> Mapping:
     mapping.last_modified = current().clock.time()
     enabled = spec.get("Enabled")
     was, mapping.enabled = mapping.enabled, mapping.enabled if enabled is None else bool(enabled)
-    mapping.state = (
-        "Updating" if was == mapping.enabled else "Enabling" if mapping.enabled else "Disabling"
-    )
+    mapping.state = "Updating" if was == mapping.enabled else "Enabling" if mapping.enabled else "Disabling"
     _later(mapping, "Enabled" if mapping.enabled else "Disabled")
     return mapping
 
@@ -176,7 +174,7 @@ def become(account: str, region: str, uuid: str, state: str) -> None:
         return
     if state:
         mapping.state = state
-    elif not _still_busy(mapping):
+    elif backend is not None and not _still_busy(mapping):
         backend._event_source_mappings.pop(uuid)
     readers.changed(mapping.event_source_arn)
 
@@ -204,7 +202,9 @@ def _reading(arn: str) -> list[str]:
 
     registry = stores.registry_of("lambda")
     region = arn.split(":")[3]
-    backends = [dict.get(regions, region) for regions in dict.values(registry)] if registry is not None else []
+    backends = (
+        [dict.get(regions, region) for regions in dict.values(registry)] if registry is not None else []
+    )
     return [
         _identifier(mapping)
         for backend in backends

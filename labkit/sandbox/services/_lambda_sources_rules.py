@@ -1,8 +1,8 @@
 """What an event source mapping may be: checked when it is made and when it is changed, with AWS's errors.
 
-Sources: botocore's model, lambda/2015-03-31/service-2.json (ranges); the developer guide's pages services-sqs-parameters.html,
-services-ddb-params.html, services-kinesis-parameters.html (what belongs to which source, defaults). The words are those
-the service answered: recorded in LocalStack's tests (event_source_mapping/*.snapshot.json), in issues of
+Sources: botocore's model, lambda/2015-03-31/service-2.json (ranges); the developer guide's pages
+services-sqs-parameters.html, services-ddb-params.html, services-kinesis-parameters.html (what belongs to which source, defaults). The
+words are those the service answered: recorded in LocalStack's tests (event_source_mapping/*.snapshot.json), in issues of
 terraform-provider-aws (18099: visibility timeout), aws-cdk (6770: permissions) and chalice (2146: conflict), and for
 streams in the errors that CloudFormation shows ("Cannot access stream ...").
 """
@@ -33,7 +33,7 @@ _STREAMS_ONLY: Final = (
 _START: Final = ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")
 
 
-class Constraint(LambdaClientError):
+class Constraint(LambdaClientError):  # type: ignore[misc]  # moto ships no types
     """A value outside its range."""
 
     def __init__(self, name: str, value: object, reason: str) -> None:
@@ -44,7 +44,7 @@ class Constraint(LambdaClientError):
         )
 
 
-class Conflict(LambdaClientError):
+class Conflict(LambdaClientError):  # type: ignore[misc]  # moto ships no types
     """There is such a mapping already."""
 
     code = 409
@@ -53,16 +53,14 @@ class Conflict(LambdaClientError):
         if kind_of(source) == "sqs":
             start = f'An event source mapping with SQS arn (" {source} ") and function (" {function_name} ")'
         else:
-            start = (
-                f'The event source arn (" {source} ") and function (" {function_name} ") provided mapping'
-            )
+            start = f'The event source arn (" {source} ") and function (" {function_name} ") provided mapping'
         super().__init__(
             "ResourceConflictException",
             f"{start} already exists. Please update or delete the existing mapping with UUID {uuid}",
         )
 
 
-class InUse(LambdaClientError):
+class InUse(LambdaClientError):  # type: ignore[misc]  # moto ships no types
     """A mapping that is just being made, changed or deleted."""
 
     code = 400
@@ -74,7 +72,7 @@ class InUse(LambdaClientError):
         )
 
 
-class NotFound(LambdaClientError):
+class NotFound(LambdaClientError):  # type: ignore[misc]  # moto ships no types
     """There is no such mapping."""
 
     code = 404
@@ -102,7 +100,9 @@ def check_ranges(spec: dict[str, Any]) -> None:
     start = spec.get("StartingPosition")
     if start is not None and start not in _START:
         raise Constraint(
-            "StartingPosition", start, "Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
+            "StartingPosition",
+            start,
+            "Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]",
         )
     most_at_once = (spec.get("ScalingConfig") or {}).get("MaximumConcurrency")
     if most_at_once is not None:

@@ -10,6 +10,7 @@ CreateFunctionUrlConfig. The body of a refusal is that of AWS as users show it i
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -144,14 +145,20 @@ def _moment() -> str:
 
 def _make_reachable() -> None:
     """Have `requests` of this process find function URLs, and the endpoint too, if one is served."""
+    import responses
     from moto.core.custom_responses_mock import CallbackResponse
     from moto.core.models import RESPONSES_METHODS, responses_mock
 
     from labkit.sandbox.endpoint.fronts import front
 
+    class FunctionUrl(CallbackResponse):  # type: ignore[misc]  # `responses` is loaded with moto, not before
+        def get_response(self, request: Any) -> Any:
+            status, headers, body = self.callback(request)
+            return responses._form_response(io.BytesIO(body), headers, status, request.method)
+
     if not any(getattr(one, "url", None) is _PATTERN for one in responses_mock.registered()):
         for method in RESPONSES_METHODS:
-            responses_mock.add(CallbackResponse(method=method, url=_PATTERN, callback=_answer_request))
+            responses_mock.add(FunctionUrl(method=method, url=_PATTERN, callback=_answer_request))
     front("lambda-url")(_answer_endpoint)
 
 

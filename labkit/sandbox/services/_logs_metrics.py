@@ -36,7 +36,7 @@ def _datum(
     return {
         "MetricName": name, "Value": value, "Unit": unit or "None",
         "Dimensions": [{"Name": key, "Value": text} for key, text in dimensions.items()],
-        "Timestamp": datetime.fromtimestamp(milliseconds / 1000, UTC),
+        "Timestamp": datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None),  # as moto keeps it
     }  # fmt: skip
 
 

@@ -82,11 +82,8 @@ def _parcel(group: Any, kept: Any, destination: str, payload: dict[str, Any]) ->
     )  # fmt: skip
 
 
-def check(backend: Any, group: Any, pattern: str, destination: str, role: str | None) -> None:
+def check(group: Any, pattern: str, destination: str, role: str | None) -> None:
     """Refuse a subscription filter that could not deliver. Raises moto's InvalidParameterException."""
-    from labkit.sandbox.authorization import resources
-    from labkit.sandbox.authorization.account import Caller, session_of, trusts
-
     try:
         read(pattern or "")
     except InvalidFilter as error:
@@ -94,26 +91,10 @@ def check(backend: Any, group: Any, pattern: str, destination: str, role: str | 
     service = destination.split(":")[2] if destination.count(":") > 4 else ""
     if service not in _NOTHING_GOES:
         return
-    refusal = InvalidParameterException(_NOTHING_GOES[service])
-    context = {"aws:SourceArn": source_of(group), "aws:SourceAccount": backend.account_id}
-    if service == "lambda":
-        if role:
-            raise InvalidParameterException("destinationArn for vendor lambda cannot be used with roleArn")
-        policy = resources.policy_of(destination)
-        caller = Caller.service(_principal(group, destination))
-        if not caller.may(
-            "lambda:InvokeFunction", destination, account=backend.account_id, policies=[policy] if policy else [],
-            context=context,
-        ).allowed:  # fmt: skip
-            raise refusal
-        return
-    if not role:
+    if service == "lambda" and role:
+        raise InvalidParameterException("destinationArn for vendor lambda cannot be used with roleArn")
+    if service != "lambda" and not role:
         raise InvalidParameterException(f"destinationArn for vendor {service} cannot be used without roleArn")
-    session = (
-        session_of(role, "CloudWatchLogs") if trusts(role, "logs.amazonaws.com", context).allowed else None
-    )
-    if (
-        session is None
-        or not session.may(f"{service}:PutRecord", destination, account=backend.account_id).allowed
-    ):
-        raise refusal
+    probe = Parcel("logs", source_of(group), destination, "", _principal(group, destination), role or "")
+    if delivery.refusal(probe) is not None:
+        raise InvalidParameterException(_NOTHING_GOES[service])

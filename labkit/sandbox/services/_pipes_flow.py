@@ -67,7 +67,9 @@ def _through(reader: Reader, given: list[Record]) -> Outcome:
     if kind in _FULL_EVENT:
         return _to_code(reader, kind, given, bodies, parameters)
     if len(bodies) > rules.largest(pipe.target) > 1:
-        raise Failed("ValidationException", "The enrichment gave back more events than the target takes at once.")
+        raise Failed(
+            "ValidationException", "The enrichment gave back more events than the target takes at once."
+        )
     return _one_by_one(reader, given, events, bodies, parameters)
 
 
@@ -237,7 +239,13 @@ def discarded(reader: Reader, lost: Any) -> None:
     }
     delivery.send(
         Parcel(
-            "pipes", reader.thing.arn, queue, json.dumps(body), reader.principal, reader.role,
-            via=reader.source, id=str(mock_random.uuid4()),
-        )  # fmt: skip
+            "pipes",
+            reader.thing.arn,
+            queue,
+            json.dumps(body),
+            reader.principal,
+            reader.role,
+            via=reader.source,
+            id=str(mock_random.uuid4()),
+        )
     )

@@ -77,7 +77,9 @@ def _merged(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """UpdatePipe cannot change where a stream was begun: that stays."""
     kept = {name: value for name, value in before.items() if name not in given}
     merged = {
-        name: {**before.get(name, {}), **value} if isinstance(value, dict) and name != "FilterCriteria" else value
+        name: {**before.get(name, {}), **value}
+        if isinstance(value, dict) and name != "FilterCriteria"
+        else value
         for name, value in given.items()
     }
     return kept | merged
@@ -133,7 +135,9 @@ def _identifier(pipe: Pipe) -> str:
 
 def _reading(arn: str) -> list[str]:
     registry, region = stores.registry_of("pipes"), arn.split(":")[3]
-    backends = [dict.get(regions, region) for regions in dict.values(registry)] if registry is not None else []
+    backends = (
+        [dict.get(regions, region) for regions in dict.values(registry)] if registry is not None else []
+    )
     return [
         _identifier(pipe)
         for backend in backends
@@ -176,7 +180,9 @@ def _view(identifier: str, pipe: Pipe) -> Reader:
             float(settings.get("StartingPositionTimestamp") or 0.0),
             int(settings.get("ParallelizationFactor") or 1),
             -1 if settings.get("MaximumRetryAttempts") is None else int(settings["MaximumRetryAttempts"]),
-            -1 if settings.get("MaximumRecordAgeInSeconds") is None else int(settings["MaximumRecordAgeInSeconds"]),
+            -1
+            if settings.get("MaximumRecordAgeInSeconds") is None
+            else int(settings["MaximumRecordAgeInSeconds"]),
             settings.get("OnPartialBatchItemFailure") == "AUTOMATIC_BISECT",
         ),
     )

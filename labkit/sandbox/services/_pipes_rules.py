@@ -1,7 +1,8 @@
 """What a pipe may be: checked when it is made and when it is changed.
 
 Sources: botocore's model, pipes/2015-10-07/service-2.json (ranges, names, error codes);
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html (largest batches of targets).
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html (the
+largest batches of targets).
 The words of refusals are ours where the model gives none.
 """
 
@@ -19,7 +20,14 @@ SOURCES: Final[dict[str, str]] = {
 }
 """Sources that are simulated, and the name of their parameters."""
 DEFAULT_BATCH: Final = {"sqs": 10, "dynamodb": 100, "kinesis": 100}
-LARGEST_BATCH: Final[dict[str, int]] = {"sqs": 10, "sns": 10, "events": 10, "kinesis": 500, "firehose": 500, "logs": 10_000}
+LARGEST_BATCH: Final[dict[str, int]] = {
+    "sqs": 10,
+    "sns": 10,
+    "events": 10,
+    "kinesis": 500,
+    "firehose": 500,
+    "logs": 10_000,
+}
 """Records a target takes at once. Functions and state machines take any batch."""
 _RANGES: Final = {
     "BatchSize": (1, 10_000), "MaximumBatchingWindowInSeconds": (0, 300), "ParallelizationFactor": (1, 10),
@@ -138,9 +146,9 @@ def _check_filters(given: dict[str, Any]) -> None:
 
 def _check_target(target: str, given: dict[str, Any]) -> None:
     kind = kind_of(target)
-    if kind == "sqs" and target.endswith(".fifo"):
-        if not (given.get("SqsQueueParameters") or {}).get("MessageGroupId"):
-            raise ValidationException("MessageGroupId is required for a FIFO queue.")
+    group = (given.get("SqsQueueParameters") or {}).get("MessageGroupId")
+    if kind == "sqs" and target.endswith(".fifo") and not group:
+        raise ValidationException("MessageGroupId is required for a FIFO queue.")
     if kind == "sns" and target.endswith(".fifo"):
         raise ValidationException("SNS FIFO topics are not supported as a target.")
     if kind == "kinesis" and not (given.get("KinesisStreamParameters") or {}).get("PartitionKey"):

@@ -17,7 +17,7 @@ from typing import Any, Final
 from moto.moto_api._internal import mock_random
 from moto.sns.models import Subscription, Topic
 
-from labkit.sandbox import current, delivery
+from labkit.sandbox import current, delivery, lineage
 from labkit.sandbox.parcels import Failure, Parcel, pairs
 from labkit.sandbox.services import _sns_endpoints as endpoints
 from labkit.sandbox.services import _sns_formats as formats
@@ -197,6 +197,9 @@ def _in_line(subscription: Subscription, parcel: Parcel, group: str) -> None:
     lanes: dict[str, list[tuple[Any, ...]]] = vars(subscription).setdefault("lanes", {})
     parcel = parcel._replace(about=(*parcel.about, ("lane", group)))
     if group in lanes:
+        # What it follows from is known now; later it would look like a consequence of the one before it.
+        if header := lineage.carried():
+            parcel = parcel._replace(options=(*parcel.options, (lineage.ATTRIBUTE, header)))
         lanes[group].append(tuple(parcel))
     else:
         lanes[group] = []
@@ -209,7 +212,8 @@ def next_in_line(parcel: Parcel) -> None:
     subscription = subscriptions.look_up(parcel.via) if group is not None else None
     lanes = vars(subscription).get("lanes", {}) if subscription is not None else {}
     if lanes.get(group):
-        delivery.send(Parcel(*lanes[group].pop(0)))
+        sandbox = current()
+        sandbox.clock.schedule(sandbox.clock.time(), delivery.attempt, *lanes[group].pop(0))
     else:
         lanes.pop(group, None)
 

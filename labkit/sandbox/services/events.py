@@ -52,6 +52,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.responses import BaseResponse
 from moto.events import exceptions
 from moto.events import notifications as _  # noqa: F401  # loaded now, so that its hook finds it
+from moto.moto_api._internal import mock_random
 
 from labkit.sandbox import delivery
 from labkit.sandbox.hooks import hook
@@ -130,6 +131,15 @@ def call_action(self: Any) -> Any:
         except JsonRESTError as error:
             return error.code, {**self.response_headers, "status": error.code}, error.description
     return BaseResponse.call_action(self)
+
+
+@hook("moto.events.responses:EventsHandler._enrich_response", kind="new")
+def enrich_response(self: Any, headers: dict[str, Any], body: Any) -> tuple[dict[str, Any], Any]:
+    """A request id as EventBridge gives it, a UUID. moto draws its own letter by letter."""
+    if "status" in headers:
+        headers["status"] = str(headers["status"])
+    headers["x-amzn-requestid"] = str(mock_random.uuid4())
+    return headers, body
 
 
 @hook("moto.events.responses:EventsHandler.put_events")

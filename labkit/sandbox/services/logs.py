@@ -145,7 +145,7 @@ def put_subscription_filter(
 ) -> None:  # fmt: skip
     """PutSubscriptionFilter: the pattern, and whether the destination takes log events of this group."""
     group = _group(self, log_group_name)
-    subscriptions.check(self, group, filter_pattern, destination_arn, role_arn)
+    subscriptions.check(group, filter_pattern, destination_arn, role_arn)
     original(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
 
 

@@ -1,12 +1,13 @@
 """Amazon EventBridge Pipes in the lab's account.
 
 Simulated here:
-- Sources: SQS queues, DynamoDB streams, Kinesis streams, read with the pipe's role; batches, windows, starting positions,
-  retries, record age, AUTOMATIC_BISECT and dead-letter queues of streams.
+- Sources: SQS queues, DynamoDB streams, Kinesis streams, read with the pipe's role; batches, windows, starting
+  positions, retries, record age, AUTOMATIC_BISECT and dead-letter queues of streams.
 - Filters in the pipes' dialect, enrichment by a Lambda function (an empty answer calls no target), input templates for
   enrichment and target with reserved variables and paths into JSON in `body` and `data`, dynamic path parameters.
-- Targets: SQS, SNS, Lambda (synchronous or not), event buses, API destinations, Kinesis, Firehose, CloudWatch Logs and Step
-  Functions, as far as this account delivers to them. What the target did not take stays in the source and comes again.
+- Targets: SQS, SNS, Lambda (synchronous or not), event buses, API destinations, Kinesis, Firehose, CloudWatch Logs
+  and Step Functions, as far as this account delivers to them. What the target did not take stays in the source and
+  comes again.
 - Partial failures: of single records, and as `batchItemFailures` in a function's reply.
 - CREATING, RUNNING, STOPPED and the other states; StartPipe and StopPipe; a stream is read on from where it was.
 

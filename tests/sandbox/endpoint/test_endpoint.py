@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -77,6 +78,52 @@ def test_every_protocol_is_answered(
     found = outside.call(service, operation)
     assert member is None or member in found
     assert sandbox.trace.where(service=service, action=operation, error="")
+
+
+@pytest.fixture
+def cbor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore prefers CBOR, as newer SDKs do."""
+    from botocore import model
+
+    monkeypatch.setattr(
+        model, "PRIORITY_ORDERED_SUPPORTED_PROTOCOLS", ("smithy-rpc-v2-cbor", "json", "query")
+    )
+
+
+def test_cbor_is_answered_in_cbor(sandbox: Sandbox, outside: Any, cbor: None) -> None:
+    client = outside.client("cloudwatch")
+    assert client.meta.service_model.resolved_protocol == "smithy-rpc-v2-cbor"
+    at = sandbox.clock.now()
+    data = [{"MetricName": "Orders", "Value": 2.5, "Unit": "Count", "Timestamp": at}]
+    outside.on(client, "PutMetricData", Namespace="Shop", MetricData=data)
+    found = outside.on(client, "ListMetrics", Namespace="Shop")["Metrics"]
+    assert [one["MetricName"] for one in found] == ["Orders"]
+    points = outside.on(
+        client, "GetMetricStatistics", Namespace="Shop", MetricName="Orders", Period=60, Statistics=["Sum"],
+        StartTime=at - timedelta(hours=1), EndTime=at + timedelta(hours=1),
+    )["Datapoints"]  # fmt: skip
+    assert [point["Sum"] for point in points] == [2.5]
+    assert abs(points[0]["Timestamp"] - at) < timedelta(minutes=2)
+    event = sandbox.trace.where(action="PutMetricData")[-1]
+    assert (event.service, event.params["Namespace"]) == ("cloudwatch", "Shop")
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        outside.on(client, "GetDashboard", DashboardName="missing")
+
+
+def test_cbor_that_is_broken(ask: Any, sign: Any) -> None:
+    about = {
+        "Smithy_Protocol": "rpc-v2-cbor",
+        "Content_Type": "application/cbor",
+        "Authorization": sign("monitoring"),
+    }
+    path = "/service/GraniteServiceVersion20100801/operation/PutMetricData"
+    for body in (b"\xff", b"\x82\x01", b"\xa1\x61", b"{}"):
+        told = ask("POST", path, body, **about)
+        assert (told.status, told.headers["Content-Type"]) == (400, "application/cbor"), body
+    told = ask("POST", "/service/X/nonsense", b"", **about)
+    assert b"UnknownOperationException" in told.body
+    about["Content_Type"] = "application/x-amz-cbor-1.1"
+    assert ask("POST", "/", b"\xa0", **about).status == 501
 
 
 def test_ec2_query_lists_come_back_whole(outside: Any) -> None:

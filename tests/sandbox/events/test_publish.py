@@ -216,3 +216,22 @@ def test_after_a_reset_nothing_is_left(shop: Any) -> None:
     shop.rule("orders", shop.queue("orders"))
     shop.put()
     assert len(shop.bodies("orders")) == 1
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "no list", [3], [{"Source": 3, "DetailType": "x", "Detail": "{}"}], [{"Source": "x", "Detail": {"a": 1}}],
+        [{"Source": "x", "DetailType": "x", "Detail": "{}", "Resources": [1]}],
+        [{"Source": "x", "DetailType": "x", "Detail": "{}", "Time": "yesterday"}],
+    ],
+)  # fmt: skip
+def test_values_of_the_wrong_type_that_boto3_would_not_send(shop: Any, entries: Any) -> None:
+    from botocore.config import Config
+
+    client: Any = boto3.client("events", config=Config(parameter_validation=False))
+    sent = json.dumps({"Entries": entries}).encode()
+    client.meta.events.register("before-sign.events", lambda request, **_: setattr(request, "data", sent))
+    with pytest.raises(ClientError) as error:
+        client.put_events(Entries=[])
+    assert error.value.response["Error"]["Code"] == "SerializationException"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from labkit.sandbox import Sandbox
@@ -63,7 +65,7 @@ def test_a_rule_that_is_put_again_is_replaced_but_keeps_its_targets_and_tags(sho
 
 def test_a_bus_takes_three_hundred_rules(shop: Any) -> None:
     for number in range(300):
-        shop.events.put_rule(Name=f"r{number}", EventPattern=PATTERN)
+        shop.sandbox.backend("events").put_rule(f"r{number}", event_pattern=PATTERN)
     assert refused(shop.events.put_rule, Name="one-more", EventPattern=PATTERN) == (
         "LimitExceededException", "The requested resource exceeds the maximum number allowed.",
     )  # fmt: skip
@@ -223,3 +225,28 @@ def test_looking_at_rules_changes_nothing(sandbox: Sandbox, shop: Any) -> None:
     shop.events.describe_rule(Name="r")
     shop.events.list_targets_by_rule(Rule="r")
     assert sandbox.digest() == before
+
+
+def test_what_is_missing_or_of_the_wrong_type_is_named(shop: Any) -> None:
+    client: Any = boto3.client("events", config=Config(parameter_validation=False))
+    shop.rule("r")
+    code, message = refused(client.put_targets, Rule="r", Targets=[{"Id": "1"}])
+    assert (code, message) == (
+        "ValidationException",
+        "1 validation error detected: Value null at 'targets.1.member.arn' failed to satisfy constraint: "
+        "Member must not be null",
+    )
+    sent = b'{"Rule": "r", "Targets": {"Id": "1"}}'
+    client.meta.events.register("before-sign.events", lambda request, **_: setattr(request, "data", sent))
+    assert refused(client.put_targets, Rule="r", Targets=[])[0] == "SerializationException"
+
+
+def test_a_prefix_is_a_prefix_and_no_pattern(shop: Any) -> None:
+    for name in ("shop.a", "shopxb"):
+        shop.rule(name)
+    assert [rule["Name"] for rule in shop.events.list_rules(NamePrefix="shop.")["Rules"]] == ["shop.a"]
+
+
+def test_buses_are_listed_with_their_times(shop: Any) -> None:
+    (bus,) = shop.events.list_event_buses()["EventBuses"]
+    assert bus["CreationTime"] == bus["LastModifiedTime"]

@@ -167,15 +167,6 @@ def test_code_from_s3_runs_in_the_version_that_was_named(functions: Any) -> None
     assert functions.call()[0] == 1
 
 
-def test_the_code_can_be_fetched_where_getfunction_says(functions: Any) -> None:
-    import requests
-
-    package = functions.package(functions.ECHO)
-    functions.make(Code={"ZipFile": package})
-    location = functions.api.get_function(FunctionName="f")["Code"]["Location"]
-    assert requests.get(location, timeout=5).content == package
-
-
 def test_layers_are_checked_and_used(functions: Any) -> None:
     publish = functions.api.publish_layer_version
     arns = [

@@ -32,7 +32,7 @@ def test_the_same_code_is_published_once(functions: Any) -> None:
 
 def test_a_version_keeps_what_it_was(versions: Any) -> None:
     versions.api.update_function_configuration(
-        FunctionName="f", Environment={"Variables": {"A": "1"}}, LoggingConfig={"LogFormat": "JSON"}
+        FunctionName="f", Environment={"Variables": {"STAGE": "1"}}, LoggingConfig={"LogFormat": "JSON"}
     )
     shown = versions.api.get_function_configuration(FunctionName="f", Qualifier="2")
     assert "Environment" not in shown

@@ -62,7 +62,9 @@ class Kit:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox, self.clock, self.trace = sandbox, sandbox.clock, sandbox.trace
         self.iam, self.sqs, self.lam = boto3.client("iam"), boto3.client("sqs"), boto3.client("lambda")
-        self.role = self.make_role("worker", "lambda.amazonaws.com", "sqs:*", "kinesis:*", "dynamodb:*", "logs:*")
+        self.role = self.make_role(
+            "worker", "lambda.amazonaws.com", "sqs:*", "kinesis:*", "dynamodb:*", "logs:*"
+        )
 
     def make_role(self, name: str, service: str, *actions: str) -> str:
         """A role that this service takes, with these permissions."""
@@ -81,7 +83,12 @@ class Kit:
 
     def function(self, source: str = SAYS, name: str = "work", **settings: Any) -> str:
         """A function's ARN."""
-        given = {"Runtime": "python3.13", "Handler": "app.handler", "Timeout": 5, "Role": self.role} | settings
+        given = {
+            "Runtime": "python3.13",
+            "Handler": "app.handler",
+            "Timeout": 5,
+            "Role": self.role,
+        } | settings
         answer = self.lam.create_function(FunctionName=name, Code={"ZipFile": package(source)}, **given)
         arn: str = answer["FunctionArn"]
         return arn
@@ -123,7 +130,10 @@ class Kit:
     def received(self, url: str) -> list[Any]:
         """What is in a queue, as a consumer gets it."""
         given = self.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"], MessageAttributeNames=["All"]
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
         )
         return list(given.get("Messages", []))
 

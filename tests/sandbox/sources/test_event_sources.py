@@ -7,9 +7,9 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.sandbox.sources.kit import FAILS, PICKY, QUEUES, SAYS, Kit, statement
 
 from labkit.sandbox import Sandbox
+from tests.sandbox.sources.kit import FAILS, PICKY, QUEUES, SAYS, Kit, statement
 
 
 @pytest.fixture
@@ -125,7 +125,9 @@ def test_a_batch_has_at_most_six_megabytes(kit: Kit) -> None:
 # -- what fails ----------------------------------------------------------------------------------------
 
 
-def test_a_failed_batch_comes_back_after_the_visibility_timeout_and_goes_to_the_dead_letters(kit: Kit) -> None:
+def test_a_failed_batch_comes_back_after_the_visibility_timeout_and_goes_to_the_dead_letters(
+    kit: Kit,
+) -> None:
     dead, redrive = dead_letters(kit, 3)
     url = kit.queue(VisibilityTimeout=30, RedrivePolicy=redrive)
     kit.function(FAILS)
@@ -137,7 +139,11 @@ def test_a_failed_batch_comes_back_after_the_visibility_timeout_and_goes_to_the_
     kit.clock.advance(seconds=2)
     assert len(kit.bodies()) == 2
     kit.clock.advance(minutes=5)
-    assert [event["Records"][0]["attributes"]["ApproximateReceiveCount"] for event in kit.events()] == ["1", "2", "3"]
+    assert [event["Records"][0]["attributes"]["ApproximateReceiveCount"] for event in kit.events()] == [
+        "1",
+        "2",
+        "3",
+    ]
     [message] = kit.received(dead)
     assert message["Body"] == "poison"
     assert kit.did("BatchFailed")[0].error == "ValueError"
@@ -357,7 +363,11 @@ def test_without_permission_nothing_is_read_and_the_trace_says_why(kit: Kit) -> 
     kit.send(url, "waits")
     assert kit.counts(url) == (1, 0)
     refused = kit.did("PollRefused")[0]
-    assert (refused.kind, refused.error, refused.params["Action"]) == ("refused", "AccessDenied", "sqs:ReceiveMessage")
+    assert (refused.kind, refused.error, refused.params["Action"]) == (
+        "refused",
+        "AccessDenied",
+        "sqs:ReceiveMessage",
+    )
     kit.iam.put_role_policy(RoleName="worker", PolicyName="own", PolicyDocument=statement("sqs:*", "logs:*"))
     kit.clock.advance(minutes=1)
     assert kit.bodies() == [["waits"]]

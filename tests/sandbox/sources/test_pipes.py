@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from labkit.sandbox import Sandbox
-from tests.sandbox.sources.kit import PLACE, QUEUES, SAYS, Kit, statement
+from tests.sandbox.sources.kit import PLACE, QUEUES, Kit, statement
 
 FUNCTION = f"arn:aws:lambda:{PLACE}:function:work"
 
@@ -22,14 +22,21 @@ class Pipes(Kit):
         super().__init__(sandbox)
         self.pipes = boto3.client("pipes")
         self.pipe_role = self.make_role(
-            "plumber", "pipes.amazonaws.com", "sqs:*", "lambda:*", "events:*", "sns:*", "kinesis:*", "dynamodb:*"
+            "plumber",
+            "pipes.amazonaws.com",
+            "sqs:*",
+            "lambda:*",
+            "events:*",
+            "sns:*",
+            "kinesis:*",
+            "dynamodb:*",
         )
         self.source, self.target = self.queue("in", VisibilityTimeout=30), self.queue("out")
 
-    def pipe(self, name: str = "p", source: str = QUEUES + "in", target: str = QUEUES + "out", **more: Any) -> Any:
-        return self.pipes.create_pipe(
-            Name=name, Source=source, Target=target, RoleArn=self.pipe_role, **more
-        )
+    def pipe(
+        self, name: str = "p", source: str = QUEUES + "in", target: str = QUEUES + "out", **more: Any
+    ) -> Any:
+        return self.pipes.create_pipe(Name=name, Source=source, Target=target, RoleArn=self.pipe_role, **more)
 
     def out(self) -> list[str]:
         return [message["Body"] for message in self.received(self.target)]
@@ -153,7 +160,11 @@ def test_a_bus_as_target(kit: Pipes) -> None:
     kit.clock.advance(seconds=1)
     [body] = kit.out()
     event = json.loads(body)
-    assert (event["source"], event["detail-type"], event["detail"]) == ("Pipe p", "Event from aws:sqs", {"id": 7})
+    assert (event["source"], event["detail-type"], event["detail"]) == (
+        "Pipe p",
+        "Event from aws:sqs",
+        {"id": 7},
+    )
 
 
 def test_a_group_may_come_from_the_record(kit: Pipes) -> None:
@@ -188,7 +199,9 @@ def test_a_stopped_pipe_leaves_the_messages(kit: Pipes) -> None:
 
 def test_a_role_that_may_not_send_keeps_the_messages(kit: Pipes) -> None:
     kit.iam.put_role_policy(
-        RoleName="plumber", PolicyName="own", PolicyDocument=statement("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+        RoleName="plumber",
+        PolicyName="own",
+        PolicyDocument=statement("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
     )
     kit.pipe()
     kit.send(kit.source, "tea")
@@ -264,13 +277,20 @@ def test_a_kinesis_stream_as_source_shows_flat_records(kit: Pipes) -> None:
     ("more", "message"),
     [
         ({"SourceParameters": {"SqsQueueParameters": {"BatchSize": 11}}}, "at most 10"),
-        ({"SourceParameters": {"SqsQueueParameters": {"MaximumBatchingWindowInSeconds": 301}}}, "less than or equal to 300"),
-        ({"SourceParameters": {"FilterCriteria": {"Filters": [{"Pattern": '{"body": "tea"}'}]}}}, "Event pattern is not valid"),
+        ({"SourceParameters": {"SqsQueueParameters": {"MaximumBatchingWindowInSeconds": 301}}},
+         "less than or equal to 300"),
+        ({"SourceParameters": {"FilterCriteria": {"Filters": [{"Pattern": '{"body": "tea"}'}]}}},
+         "Event pattern is not valid"),
         ({"Source": "queue"}, "at 'source'"),
     ],
 )  # fmt: skip
 def test_what_a_pipe_may_not_be(kit: Pipes, more: dict[str, Any], message: str) -> None:
-    given: Any = {"Name": "p", "Source": QUEUES + "in", "Target": QUEUES + "out", "RoleArn": kit.pipe_role} | more
+    given: Any = {
+        "Name": "p",
+        "Source": QUEUES + "in",
+        "Target": QUEUES + "out",
+        "RoleArn": kit.pipe_role,
+    } | more
     with pytest.raises(ClientError, match=message) as refused:
         kit.pipes.create_pipe(**given)
     assert refused.value.response["Error"]["Code"] == "ValidationException"
@@ -296,4 +316,3 @@ def test_a_rehearsal_sends_nothing_for_real(kit: Pipes) -> None:
         kit.send(kit.source, "tried out")
         assert len(kit.out()) == 1
     assert kit.out() == []
-    assert SAYS
