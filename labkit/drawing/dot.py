@@ -27,6 +27,8 @@ HEADER: Final = 8.0
 """Graphviz leaves room around a title by itself; with this, it is just enough."""
 _OVER: Final = 16.0
 """More room below titles when connections lead back: they are drawn over the tiles."""
+QUIET: Final = ("refused", "failing", "off")
+"""Marks of connections that their look tells; the others are written at them."""
 _Thing = TypeVar("_Thing")
 _TABLE: Final = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{}">'
 
@@ -57,9 +59,8 @@ class Plan:
 def node_texts(node: Node) -> Texts:
     """The lines below a tile."""
     name = tuple(text.lines(node.name, style.NAME, style.NAME_WIDTH, bold=True))
-    detail = tuple(text.lines(node.detail, style.DETAIL, style.NAME_WIDTH))
-    if node.badge:
-        detail += (text.cut(f"role {node.badge}", style.DETAIL, style.NAME_WIDTH),)
+    told = "; ".join(filter(None, (node.detail, f"role {node.badge}" if node.badge else "")))
+    detail = tuple(text.lines(told, style.DETAIL, style.NAME_WIDTH, count=3 if node.badge else 2))
     alert = tuple(text.lines(node.trouble, style.DETAIL, style.NAME_WIDTH, bold=True))
     wide = [text.width(line, style.NAME, True) for line in name]
     wide += [text.width(line, style.DETAIL) for line in detail]
@@ -70,9 +71,9 @@ def node_texts(node: Node) -> Texts:
 
 def label_texts(edge: Edge) -> Texts | None:
     """The lines at a connection, or None when it has neither label nor step."""
-    said = tuple(text.lines(edge.label, style.LABEL, style.LABEL_WIDTH))
+    said = tuple(text.lines(edge.label, style.LABEL, style.LABEL_WIDTH, count=3))
     said += tuple(text.lines(edge.counted, style.LABEL, style.LABEL_WIDTH))
-    if edge.mark and edge.mark not in ("refused", "failing"):
+    if edge.mark and edge.mark not in QUIET:
         said += (style.MARKS[edge.mark],)
     alert = tuple(text.lines(edge.trouble, style.LABEL, style.LABEL_WIDTH, bold=True, count=3))
     if not said and not alert and not edge.step:

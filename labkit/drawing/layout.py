@@ -68,7 +68,7 @@ class Layout:
 def read(document: str) -> Layout:
     """The layout in an SVG document of Graphviz."""
     root = ET.fromstring(document)
-    box = _numbers(root.get("viewBox", ""))
+    box = figures_in(root.get("viewBox", ""))
     result = Layout(box[2], box[3])
     shift = _shift(root)
     cells = {TILE_MARK: result.tiles, GROUP_MARK: result.headers, LABEL_MARK: result.labels}
@@ -100,17 +100,18 @@ def _shift(root: ET.Element) -> tuple[float, float]:
         if part.get("class") == "graph":
             found = re.search(r"translate\(([^)]*)\)", part.get("transform", ""))
             if found:
-                x, y = _numbers(found[1])
+                x, y = figures_in(found[1])
                 return x, y
     return 0.0, 0.0
 
 
-def _numbers(told: str) -> list[float]:
+def figures_in(told: str) -> list[float]:
+    """Every number in a text, such as the data of a path."""
     return [float(one) for one in _NUMBER.findall(told)]
 
 
 def _box(told: str, shift: tuple[float, float]) -> Box:
-    numbers = _numbers(told)
+    numbers = figures_in(told)
     xs, ys = numbers[0::2], numbers[1::2]
     return Box(min(xs) + shift[0], min(ys) + shift[1], max(xs) - min(xs), max(ys) - min(ys))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from labkit.drawing import services
-from labkit.drawing.scene import Link, Scene
+from labkit.drawing.scene import UNMATCHED, Link, Scene
 from labkit.drawing.tally import FAILING, REFUSED, Tally, denied
 from labkit.sandbox.trace import Event
 
@@ -17,7 +17,7 @@ NOBODY: Final = frozenset({"", "aws", "checker"})
 _SESSION: Final = "assumed-role/"
 _RUNS: Final = {
     "Invocation": "runs", "InvocationThrottled": "throttled", "RecursiveInvocationStopped": "stopped as a loop",
-    "EventDropped": "dropped", "EventUnmatched": "matched no rule",
+    "EventDropped": "dropped", "EventUnmatched": UNMATCHED,
 }  # fmt: skip
 """Events about one resource alone -> what is counted at it."""
 
@@ -35,6 +35,7 @@ class _Reader:
         self.calls: dict[tuple[str, str], Link] = {}
         self.known: dict[str, str] = {}
         self.callers: dict[str, str | None] = {}
+        self.asking: set[int] = set()  # what followed from Subscribe: requests to confirm, and no messages
         self.links: dict[tuple[str, str], Link] = {}
         for link in scene.links:
             self.links.setdefault((self.key(link.source), self.key(link.target)), link)
@@ -47,7 +48,9 @@ class _Reader:
 
     def read(self, event: Event) -> None:
         module = self.modules.get(event.service)
-        if event.kind == "call":
+        if event.action == "Subscribe" or event.cause in self.asking:
+            self.asking.add(event.sequence)
+        elif event.kind == "call":
             if module is not None and event.action in getattr(module, "CALLS", ()):
                 self.call(module, event)
         elif (counts := _COUNTS.get(event.action)) is not None:

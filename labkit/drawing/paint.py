@@ -9,6 +9,7 @@ from labkit.drawing.dot import Texts, group_title, label_texts, node_texts
 from labkit.drawing.glyphs import GLYPHS
 from labkit.drawing.icons import SERVICES
 from labkit.drawing.layout import Box, Layout
+from labkit.drawing.placing import placed
 from labkit.judging.card import esc
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _ABOVE: Final = 10.0
 
 def paint(diagram: Diagram, layout: Layout) -> str:
     """The SVG document."""
+    layout.labels.update(placed(diagram, layout))
     legend = _legend(diagram)
     box = _drawn(diagram, layout)
     width = max(box.width, legend[1])
@@ -189,10 +191,10 @@ def _curve(edge: Edge, number: int, layout: Layout) -> str:
 
 
 def _stroked(edge: Edge, path: str, heads: tuple[str, ...]) -> str:
-    colour = style.LINES[edge.style].colour
-    if edge.mark:
-        colour = style.OFF if edge.mark == "off" else style.mark_colour(edge.mark)
-    dashes = style.LINES[edge.style].dashes
+    looks = style.SWITCHED_OFF if edge.mark == "off" else style.LINES[edge.style]
+    colour, dashes = looks.colour, looks.dashes
+    if edge.mark not in ("", "off"):
+        colour = style.mark_colour(edge.mark)
     pattern = f' stroke-dasharray="{dashes}"' if dashes else ""
     cap = ' stroke-linecap="round"' if edge.style == "optional" else ""
     width = 1.3 if edge.mark in ("", "off") else 2
@@ -290,12 +292,14 @@ def _line(
 
 def _legend(diagram: Diagram) -> tuple[str, float]:
     """What the kinds of lines mean, and how wide that is. Nothing when there is only one kind of line."""
-    used = [kind for kind in style.LINES if any(edge.style == kind for edge in diagram.edges)]
+    on = [edge for edge in diagram.edges if edge.mark != "off"]
+    used = {kind: looks for kind, looks in style.LINES.items() if any(edge.style == kind for edge in on)}
+    if len(on) < len(diagram.edges):
+        used["off"] = style.SWITCHED_OFF
     if len(used) < 2:
         return "", 0.0
     parts, x = [], 4.0
-    for kind in used:
-        looks = style.LINES[kind]
+    for kind, looks in used.items():
         meaning = diagram.legend.get(kind, looks.meaning)
         pattern = f' stroke-dasharray="{looks.dashes}"' if looks.dashes else ""
         parts.append(f'<path d="M{x:.1f} 4h24" stroke="{looks.colour}" stroke-width="1.3"{pattern}/>')

@@ -15,6 +15,7 @@ from labkit.drawing.tally import Tally
 from labkit.sandbox.trace import short_name
 
 ASSUMES: Final = "assumes"
+UNMATCHED: Final = "matched no rule"
 _SERVICE_OF_ARN: Final = {
     "lambda": "function", "sqs": "sqs", "sns": "sns", "dynamodb": "dynamodb", "s3": "s3", "states": "stepfunctions",
     "events": "eventbridge", "iam": "iam", "kms": "kms", "secretsmanager": "secretsmanager", "kinesis": "kinesis",

@@ -10,7 +10,7 @@ from typing import Final
 
 from labkit.drawing.diagram import Diagram, Group, Node
 from labkit.drawing.icons import SERVICES
-from labkit.drawing.scene import ASSUMES, Link, Resource, Scene
+from labkit.drawing.scene import ASSUMES, UNMATCHED, Link, Resource, Scene
 from labkit.drawing.tally import FAILING, REFUSED, Tally
 from labkit.drawing.words import called
 from labkit.judging.card import plural
@@ -19,6 +19,7 @@ MOST: Final = 60
 """Resources drawn one by one. When there are more, those of a kind become a pile, the largest first."""
 LEGEND: Final = {"request": "calls or delivers", "optional": "permission, key or metric"}
 ROLES: Final = (ASSUMES, "starts with")
+_CALM: Final = ("runs", UNMATCHED)
 _NAMED: Final = 3
 
 
@@ -72,7 +73,7 @@ def _connect(diagram: Diagram, source: Node, target: Node, line: _Line) -> None:
         source, target, _said(line), style=line.style, observed=bool(line.calls or tally),
         mark=tally.standing or ("off" if line.off else ""), calls=line.calls.total() + tally.total,
         counted=", ".join(filter(None, (*calls, tally.counted))), trouble=tally.trouble,
-        more=" ".join(filter(None, (*line.more, tally.why))),
+        more=" ".join(filter(None, (*line.more, tally.why if tally.trouble else ""))),
     )  # fmt: skip
 
 
@@ -188,7 +189,9 @@ def _spots(resources: list[Resource], parts: dict[str, frozenset[object]]) -> di
 
 def _place(diagram: Diagram, scene: Scene, spots: dict[str, _Spot], nodes: dict[str, Node]) -> None:
     """Put every node into its account, its Region, and the frames around it."""
-    for key, spot in spots.items():
+    dead = {end for link in scene.links if link.style == "failure" for end in (scene.known(link.target),)}
+    parts = sorted(spots.items(), key=lambda item: _rank(item[1].resources[0], dead))
+    for key, spot in parts:
         one = spot.resources[0]
         with ExitStack() as groups:
             for group in _groups(diagram, scene, one.account, one.region, one.inside):
@@ -199,6 +202,11 @@ def _place(diagram: Diagram, scene: Scene, spots: dict[str, _Spot], nodes: dict[
         with ExitStack() as groups:
             for group in _groups(diagram, scene, frame.account, frame.region, key):
                 groups.enter_context(group)
+
+
+def _rank(one: Resource, dead: set[str | None]) -> int:
+    """What stands lower in a figure: where things end when they fail, then what is outside AWS."""
+    return 2 if not one.account else int(one.arn in dead)
 
 
 def _groups(
@@ -233,12 +241,13 @@ def _node(diagram: Diagram, spot: _Spot) -> Node:
 
 def _detail(one: Resource) -> str:
     told = [one.detail, *([plural(one.counts["runs"], "run")] if one.counts["runs"] else [])]
+    told += [f"{count:,} {what}" for what, count in one.counts.items() if what == UNMATCHED]
     return "; ".join(filter(None, told))
 
 
 def _trouble(one: Resource) -> str:
     """What went wrong in a resource, in a few words."""
-    return ", ".join(f"{count:,} {what}" for what, count in one.counts.items() if what != "runs" and count)
+    return ", ".join(f"{count:,} {what}" for what, count in one.counts.items() if what not in _CALM and count)
 
 
 def _unused(diagram: Diagram, one: Resource) -> str:
@@ -281,8 +290,8 @@ def _wrong(diagram: Diagram) -> list[str]:
         return []
     first = refused[0]
     verb = "is refused" if first.mark == REFUSED else "fails"
-    way = f"From {names[first.source.id]} to {names[first.target.id]} nothing gets through: it {verb}."
-    if first.more:
-        way = f"{way[:-1]}. {first.more}"
-    others = len(refused) - 1
-    return [way, *([f"{plural(others, 'other connection')} {'has' if others == 1 else 'have'} trouble, too."] if others else [])]
+    why = f": {first.more}" if first.more else "."
+    said = [f'What goes from "{names[first.source.id]}" to "{names[first.target.id]}" {verb}{why}']
+    if others := len(refused) - 1:
+        said.append(f"{plural(others, 'other connection')} {'has' if others == 1 else 'have'} trouble, too.")
+    return said

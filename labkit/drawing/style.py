@@ -82,6 +82,7 @@ LINES: Final = {
     "failure": LineStyle("5 3.2", "when it fails", FAILED),
 }
 """Kind of connection -> its style."""
+SWITCHED_OFF: Final = LineStyle("2.2 2.6", "switched off", OFF)
 LINE_ALIASES: Final = {
     "metrics": "optional", "solid": "request", "dashed": "data", "dotted": "optional", "dead letters": "failure",
 }  # fmt: skip

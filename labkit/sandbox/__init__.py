@@ -93,7 +93,7 @@ class Sandbox:
         self.changes = 0
         """Grows whenever something comes into being that somebody may wait for, such as a message."""
         self._visitors = Visitors()
-        self._sleep_tip = SleepTip(virtual=self.clock.sleeps)
+        self._sleep_tip = SleepTip(virtual=self._sleeps)
         self._models = ModelCache()
         self._mock: Any = None
         self._hooks: Any = None
@@ -287,6 +287,17 @@ class Sandbox:
         return get_backend(service)[account or self.account][region or self.region]
 
     # -- waiting ---------------------------------------------------------------------------------
+
+    def _sleeps(self, seconds: float) -> bool:
+        """Let a sleep pass at once: in a story on a paused clock, and inside an API call (boto3 waits before it
+        tries again). Returns whether it did."""
+        from labkit.sandbox.dispatch import inside_a_call
+
+        if not self.running or not inside_a_call():
+            return self.clock.sleeps(seconds)
+        with self.lock:
+            self.clock.advance(max(0.0, seconds))
+        return True
 
     def wait_until(self, condition: Callable[[], object], seconds: float) -> bool:
         """Wait for `condition`, at most `seconds`; call it with `lock` held. Returns whether it came true.

@@ -55,10 +55,7 @@ _LATEST_DUPLICATE: Final = 20.0
 
 
 class Letter(NamedTuple):
-    """What is put into a dead-letter queue: the body and message attributes as SQS takes them, and a group.
-
-    `options` go to the queue as they are, as a parcel's do.
-    """
+    """What a dead-letter queue gets: body, message attributes, a group, and options as a parcel has them."""
 
     body: str
     attributes: tuple[tuple[str, str], ...] = ()

@@ -33,6 +33,11 @@ _RESOURCES: Final = (
 )  # fmt: skip
 
 
+def inside_a_call() -> bool:
+    """Whether the calling thread is in the middle of an API call."""
+    return _inside.get()
+
+
 class NotSimulated(ClientError, LabkitError):  # type: ignore[misc]  # botocore ships no types
     """An operation that exists on AWS but not in this lab's account. The message names it."""
 

@@ -8,7 +8,8 @@ Four walls, outermost last:
 3. Python: an audit hook sees every name look-up and every connection, from any library, and lets only
    loopback pass. It cannot be removed, only switched off by the sandbox that switched it on.
 4. Child processes: they inherit a proxy that refuses everything, no real credentials, and (for Python
-   programs) this same fence. The AWS CLI, which would call AWS, is stopped by name.
+   programs) this same fence. The AWS CLI, which would call AWS, is stopped by name; only
+   `lab.cli` starts it, with the lab's account as its address.
 
 Limit, said openly: a program that is not Python, ignores proxy settings and needs no AWS credentials
 (such as `ping`) is not stopped by Python means.

@@ -46,6 +46,7 @@ class Entry:
 def entries(sandbox: Sandbox) -> list[Entry]:
     """Everything that was received in all accounts and Regions, newest first."""
     with sandbox.lock:
+        sandbox.clock.catch_up()
         found = [Entry(**kept) for backend in _backends() for kept in vars(backend).get("inbox", ())]
     # `reverse` keeps things of one moment in their order; the later of them is the newer one.
     found.reverse()

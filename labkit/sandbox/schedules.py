@@ -213,6 +213,8 @@ class Cron:
 
     def _days(self, start: date) -> Iterator[date]:
         for year in self.years:
+            if year < start.year:
+                continue
             for month in self.months:
                 if (year, month) < (start.year, start.month):
                     continue

@@ -111,10 +111,12 @@ def compare(publishes: int, rounds: int) -> dict[str, dict[str, list[float]]]:
     }
     found: dict[str, dict[str, list[float]]] = {side: {form: [] for form in FORMS} for side in children}
     for child in children.values():
-        assert child.stdout is not None and child.stdout.readline().strip() == "ready"
+        assert child.stdout is not None
+        assert child.stdout.readline().strip() == "ready"
     for _ in range(rounds):
         for side, child in children.items():
-            assert child.stdin is not None and child.stdout is not None
+            assert child.stdin is not None
+            assert child.stdout is not None
             child.stdin.write("go\n")
             child.stdin.flush()
             for form, spent in json.loads(child.stdout.readline()).items():
@@ -141,7 +143,9 @@ def main() -> None:
     for form in FORMS:
         ours, moto = found["labkit"][form], found["moto"][form]
         ratio = statistics.median(a / b for a, b in zip(ours, moto, strict=True))
-        print(f"{form:10} labkit {statistics.median(ours):7.2f}  moto {statistics.median(moto):7.2f}  ratio {ratio:5.2f}")
+        print(
+            f"{form:10} labkit {statistics.median(ours):7.2f}  moto {statistics.median(moto):7.2f}  ratio {ratio:5.2f}"
+        )
 
 
 if __name__ == "__main__":

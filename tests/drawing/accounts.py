@@ -64,6 +64,10 @@ def function(name: str, role: str) -> str:
 def role(name: str, principal: dict[str, str] | None = None) -> str:
     document = trust(principal or {"Service": "lambda.amazonaws.com"})
     made = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    boto3.client("iam").put_role_policy(
+        RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    )
     return str(made["Role"]["Arn"])
 
 

@@ -30,11 +30,11 @@ class Post:
             attributes["FifoTopic"] = "true"
         return str(self.sns.create_topic(Name=name, Attributes=attributes)["TopicArn"])
 
-    def queue(self, name: str = "orders", *, open: bool = True, **attributes: str) -> str:
+    def queue(self, name: str = "orders", *, allowed: bool = True, **attributes: str) -> str:
         """Make a queue that SNS may send to; returns its ARN."""
         if name.endswith(".fifo"):
             attributes["FifoQueue"] = "true"
-        if open:
+        if allowed:
             attributes["Policy"] = self.policy(SQS + name)
         self.sqs.create_queue(QueueName=name, Attributes=attributes)
         return SQS + name

@@ -116,7 +116,7 @@ def test_each_protocol_gets_its_own_text(post: Post, monkeypatch: pytest.MonkeyP
     topic = post.topic()
     post.subscribe(topic, "sqs", post.queue())
     post.subscribe(topic, "sms", "+447911123456")
-    post.subscribe(topic, "lambda", f"arn:aws:lambda:eu-west-1:123456789012:function:f")
+    post.subscribe(topic, "lambda", "arn:aws:lambda:eu-west-1:123456789012:function:f")
     texts = {"default": "long", "sms": "short", "sqs": '{"a": 1}', "other": "ignored", "lambda": 7}
     post.publish(topic, json.dumps(texts), MessageStructure="json", MessageAttributes=TYPED)
     [body] = post.bodies()
@@ -242,7 +242,8 @@ def test_a_stream_gets_one_line_without_a_signature(
 def test_a_stream_needs_a_role(post: Post) -> None:
     arn = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/archive"
     code, message = refusal(post.sns.subscribe, TopicArn=post.topic(), Protocol="firehose", Endpoint=arn)
-    assert code == "InvalidParameter" and "SubscriptionRoleArn" in message
+    assert code == "InvalidParameter"
+    assert "SubscriptionRoleArn" in message
 
 
 # -- filters -----------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ def test_a_body_filter_sees_the_text_its_endpoint_would_get(post: Post) -> None:
 
 def test_a_queue_without_a_policy_gets_nothing_and_the_publisher_hears_nothing(post: Post) -> None:
     topic = post.topic()
-    post.subscribe(topic, "sqs", post.queue(open=False))
+    post.subscribe(topic, "sqs", post.queue(allowed=False))
     assert post.publish(topic)["MessageId"]
     assert post.bodies() == []
     [event] = post.events("DeliveryRefused")
@@ -469,7 +470,7 @@ def _log(post: Post, name: str) -> list[dict[str, Any]]:
 def test_failures_are_logged_beside_successes(post: Post) -> None:
     role = post.role("log", "sns.amazonaws.com", "logs:*")
     topic = post.topic(SQSFailureFeedbackRoleArn=role)
-    post.subscribe(topic, "sqs", post.queue(open=False))
+    post.subscribe(topic, "sqs", post.queue(allowed=False))
     post.publish(topic)
     assert _log(post, "news") == []
     [line] = _log(post, "news/Failure")

@@ -81,7 +81,8 @@ def test_the_scope_decides_whether_another_group_is_another_message(
 def test_sequence_numbers_grow(post: Post) -> None:
     topic = post.topic("news.fifo", ContentBasedDeduplication="true")
     numbers = [post.publish(topic, str(n), MessageGroupId="g")["SequenceNumber"] for n in range(12)]
-    assert numbers == sorted(numbers) and len(set(numbers)) == 12
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) == 12
     assert {len(number) for number in numbers} == {20}
 
 
@@ -117,7 +118,7 @@ def test_what_was_given_up_lets_the_next_of_its_group_go_and_is_in_the_fifo_dead
     topic = post.topic("news.fifo")
     dead = json.dumps({"deadLetterTargetArn": post.queue("dead.fifo")})
     post.subscribe(
-        topic, "sqs", post.queue("orders.fifo", open=False), RedrivePolicy=dead, RawMessageDelivery="true"
+        topic, "sqs", post.queue("orders.fifo", allowed=False), RedrivePolicy=dead, RawMessageDelivery="true"
     )
     for number in range(3):
         post.publish(topic, f"tea {number}", MessageGroupId="g", MessageDeduplicationId=f"d{number}")

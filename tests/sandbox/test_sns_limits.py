@@ -233,11 +233,11 @@ _EMPTY = "The message attribute 'a' must contain non-empty message attribute val
         ("a", {"DataType": "String", "BinaryValue": b"x"}, "'a' with type 'String' must use field 'String'."),
         ("a", {"DataType": "Number", "BinaryValue": b"x"}, "'a' with type 'Number' must use field 'String'."),
         ("a", {"DataType": "Binary", "StringValue": "x"}, "'a' with type 'Binary' must use field 'Binary'."),
-        ("a", {"DataType": "Integer", "StringValue": "1"}, "has an invalid message attribute type, the set of supported"),
+        ("a", {"DataType": "Integer", "StringValue": "1"}, "has an invalid message attribute type"),
         ("a", {"DataType": "Number", "StringValue": "many"}, "Could not cast message attribute 'a' value to number."),
         ("a" * 257, {"DataType": "String", "StringValue": "x"}, "name must be less than 256 bytes."),
         ("a^b", {"DataType": "String", "StringValue": "x"}, "Invalid non-alphanumeric character '#x5E' was found"),
-        (".a", {"DataType": "String", "StringValue": "x"}, "Invalid message attribute name starting with character '.'"),
+        (".a", {"DataType": "String", "StringValue": "x"}, "attribute name starting with character '.'"),
         ("a.", {"DataType": "String", "StringValue": "x"}, "Invalid message attribute name ending with character '.'"),
         ("a..b", {"DataType": "String", "StringValue": "x"}, "name can not have successive '.' character."),
     ],
@@ -249,7 +249,8 @@ def test_wrong_message_attributes(post: Post, name: str, value: dict[str, Any], 
         refusal(post.publish, topic, MessageAttributes=attributes),
         refusal(post.sns.publish_batch, TopicArn=topic, PublishBatchRequestEntries=entries),
     ):
-        assert code == "ParameterValueInvalid" and says in message
+        assert code == "ParameterValueInvalid"
+        assert says in message
 
 
 def test_types_may_have_a_label_of_their_own(post: Post) -> None:

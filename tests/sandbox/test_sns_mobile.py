@@ -72,7 +72,7 @@ def test_stop_opts_a_number_out_and_nobody_hears_an_error(post: Post) -> None:
 def test_nobody_is_opted_out_in_the_beginning(post: Post) -> None:
     assert post.sns.list_phone_numbers_opted_out()["phoneNumbers"] == []
     assert post.sns.check_if_phone_number_is_opted_out(phoneNumber="+447911123499")["isOptedOut"] is False
-    code, message = refusal(post.sns.check_if_phone_number_is_opted_out, phoneNumber="me")
+    _code, message = refusal(post.sns.check_if_phone_number_is_opted_out, phoneNumber="me")
     assert message == "Invalid parameter: PhoneNumber Reason: input incorrectly formatted"
 
 
@@ -186,7 +186,7 @@ def test_a_dead_token_switches_its_endpoint_off_and_the_application_is_told(post
     assert (told["EventType"], told["FailureType"]) == ("DeliveryFailure", "InvalidPlatformToken")
     assert told["EndpointArn"] == endpoint
     post.sns.delete_endpoint(EndpointArn=endpoint)
-    code, message = refusal(post.sns.publish, TargetArn=endpoint, Message="?")
+    _code, message = refusal(post.sns.publish, TargetArn=endpoint, Message="?")
     assert message == "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -51,7 +52,7 @@ class Door:
         """Seconds between the attempts since the last publish."""
         events = self.post.events("DeliveryFailed", "DeliveryRefused", "Delivered")
         times = [event.time for event in events if event.params.get("Id") == self.parcels[-1].id]
-        return [round(later - earlier, 1) for earlier, later in zip(times, times[1:], strict=False)]
+        return [round(later - earlier, 1) for earlier, later in itertools.pairwise(times)]
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_the_letter_of_a_function_is_the_envelope_a_queue_would_get(post: Post, 
 def test_a_raw_letter_keeps_its_attributes_with_their_types(post: Post) -> None:
     topic = post.topic()
     dead = json.dumps({"deadLetterTargetArn": post.queue("dead")})
-    post.subscribe(topic, "sqs", post.queue(open=False), RawMessageDelivery="true", RedrivePolicy=dead)
+    post.subscribe(topic, "sqs", post.queue(allowed=False), RawMessageDelivery="true", RedrivePolicy=dead)
     attributes = {
         "n": {"DataType": "Number", "StringValue": "111"}, "b": {"DataType": "Binary", "BinaryValue": b"\x02"},
     }  # fmt: skip
@@ -176,8 +177,8 @@ def test_a_raw_letter_keeps_its_attributes_with_their_types(post: Post) -> None:
 
 def test_a_dead_letter_queue_that_does_not_let_sns_in_loses_the_message(post: Post) -> None:
     topic = post.topic()
-    dead = json.dumps({"deadLetterTargetArn": post.queue("dead", open=False)})
-    post.subscribe(topic, "sqs", post.queue(open=False), RedrivePolicy=dead)
+    dead = json.dumps({"deadLetterTargetArn": post.queue("dead", allowed=False)})
+    post.subscribe(topic, "sqs", post.queue(allowed=False), RedrivePolicy=dead)
     post.publish(topic)
     assert post.bodies(SQS + "dead") == []
     [end] = post.events("Dropped")
@@ -246,9 +247,7 @@ def test_a_throttle_lets_so_many_go_each_second(post: Post, door: Door) -> None:
     post.sandbox.clock.advance(seconds=10)
     at = [event.time - start for event in post.events("Delivered")[-6:]]
     assert at[-1] == pytest.approx(2.5, abs=0.3)
-    assert [later - earlier for earlier, later in zip(at, at[1:], strict=False)] == pytest.approx(
-        [0.5] * 5, abs=0.3
-    )
+    assert [later - earlier for earlier, later in itertools.pairwise(at)] == pytest.approx([0.5] * 5, abs=0.3)
 
 
 def test_the_request_policy_sets_the_content_type(post: Post, door: Door) -> None:
@@ -285,7 +284,8 @@ def test_a_wrong_delivery_policy_is_refused(post: Post, change: dict[str, Any], 
         Attributes={"DeliveryPolicy": policy},
     )
     assert code == "InvalidParameter"
-    assert message.startswith("Invalid parameter: Attributes Reason: DeliveryPolicy: ") and says in message
+    assert message.startswith("Invalid parameter: Attributes Reason: DeliveryPolicy: ")
+    assert says in message
 
 
 @pytest.mark.parametrize(
@@ -310,4 +310,5 @@ def test_a_wrong_delivery_policy_of_a_topic_is_refused(post: Post, policy: str, 
         post.sns.set_topic_attributes, TopicArn=topic, AttributeName="DeliveryPolicy", AttributeValue=policy
     )
     assert code == "InvalidParameter"
-    assert message.startswith("Invalid parameter: DeliveryPolicy: ") and says in message
+    assert message.startswith("Invalid parameter: DeliveryPolicy: ")
+    assert says in message

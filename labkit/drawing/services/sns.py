@@ -47,7 +47,8 @@ def _show_subscription(scene: Scene, backend: Any, topic: Any, one: Any, crowds:
     )
     redrive = one.attributes.get("RedrivePolicy")
     if redrive and (dead := _dead_letters(redrive)):
-        scene.link(topic.arn, dead, f"for {short_name(target)}", style="failure")
+        name = scene.resources[target].name if target in scene.resources else short_name(target)
+        scene.link(topic.arn, dead, f"for {name}", style="failure")
 
 
 def _said(one: Any, waits: bool) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The Smithy RPC v2 CBOR protocol, which newer SDKs speak with services such as CloudWatch.
 
-moto does not know it. All services that have it have the JSON protocol too, so a request is turned into JSON by botocore's
-model, and the reply back.
+moto does not know it. All services here that have it have the JSON protocol too, so a request is turned into JSON by
+botocore's model, and the reply back.
 
 Source: https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html (path, headers, form of errors).
 """

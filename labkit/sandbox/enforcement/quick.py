@@ -86,8 +86,13 @@ def _buses(call: Call) -> bool:
     blocks = (
         [one for one in entries if isinstance(one, Mapping)] if isinstance(entries, list) else [call.params]
     )
-    names = {block.get("EventBusName") or block.get("Name") or "default" for block in blocks}
-    return any(isinstance(name, str) and _bus(call, name) for name in names)
+    names = {_bus_in(block) for block in blocks}
+    return any(_bus(call, name) for name in names)
+
+
+def _bus_in(block: Mapping[str, Any]) -> str:
+    found = block.get("EventBusName") or block.get("Name")
+    return found if isinstance(found, str) else "default"
 
 
 def _bus(call: Call, name: str) -> bool:
@@ -100,7 +105,8 @@ def _secret(call: Call) -> bool:
     wanted = call.params.get("SecretId")
     secret = stores.secret(wanted, call.account, call.region) if isinstance(wanted, str) else None
     if secret is None:
-        return isinstance(wanted, str) and wanted[:4] == "arn:" and wanted.split(":")[4] != call.account
+        arn = stores.Arn.of(wanted) if isinstance(wanted, str) else None
+        return arn is not None and arn.account != call.account
     return secret.account_id != call.account or "Deny" in str(getattr(secret, "policy", None) or "")
 
 

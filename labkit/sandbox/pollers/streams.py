@@ -97,6 +97,7 @@ def wake(identifier: str, shard: str) -> None:
     reader = readers.view_of(identifier)
     if reader is None or not reader.active:
         return
+    _fit_lanes(reader, shard)
     for number in range(reader.stream.lanes):
         lane = reader.reading.lanes.setdefault((shard, number), Lane(-1))
         if lane.since:  # a window is open: is the batch full now?
@@ -104,6 +105,20 @@ def wake(identifier: str, shard: str) -> None:
             lane.due = None
         if lane.due is None and not lane.busy:
             _look(identifier, shard, number, lane)
+
+
+def _fit_lanes(reader: Reader, shard: str) -> None:
+    """When the number of lanes was changed, all of them go on where the last one is: nothing may be left out."""
+    kept = reader.reading.lanes
+    here = {place: lane for place, lane in kept.items() if place[0] == shard}
+    if not here or len(here) == reader.stream.lanes or any(lane.busy for lane in here.values()):
+        return
+    position = min(lane.position for lane in here.values())
+    for place, lane in here.items():
+        current().clock.cancel(lane.due)
+        del kept[place]
+    for number in range(reader.stream.lanes):
+        kept[shard, number] = Lane(position)
 
 
 def _look(identifier: str, shard: str, number: int, lane: Lane, wait: float = 0.0) -> None:

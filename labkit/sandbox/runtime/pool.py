@@ -189,6 +189,8 @@ class Pool:
             "path": [str(task), str(opt / "python" / "lib" / version / "site-packages"), str(opt / "python")],
             "readable": [*self._readable, str(task), str(opt)],
             "kernel_walls": self._kernel_walls,
+            # Programs such as Node reserve far more address space than they use.
+            "any_address_space": not spec.runtime.startswith("python"),
         }
 
 

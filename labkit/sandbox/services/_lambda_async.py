@@ -94,16 +94,16 @@ def ended(result: Result | None, *fields: Any) -> None:
     function = _function(event)
     if result is None:
         clock.schedule(clock.time(), attempt, *event._replace(tries=event.tries - 1))
-        return
+        return None
     if function is None:
         return _gone(event)
     if result.error is None:
         _tell(function, event, "OnSuccess", "Success", result)
-        return
+        return None
     config = config_for(function, event.via)
     if event.tries <= int(config.get("MaximumRetryAttempts", len(RETRY_AFTER))):
         clock.schedule(clock.time() + RETRY_AFTER[event.tries - 1], attempt, *event)
-        return
+        return None
     _give_up(function, event, "RetriesExhausted", result)
 
 
@@ -191,9 +191,7 @@ def _tell(function: Any, event: Event, which: str, condition: str, result: Resul
     return True
 
 
-def invocation_record(
-    function: Any, event: Event, condition: str, result: Result | None
-) -> dict[str, Any]:
+def invocation_record(function: Any, event: Event, condition: str, result: Result | None) -> dict[str, Any]:
     """What destinations get, version 1.0 of AWS's record."""
     at = current().clock.now()
     version = calls.version_of(function)
@@ -221,5 +219,3 @@ def _parcel(function: Any, event: Event, target: str, body: str, via: str) -> Pa
         sender="lambda", source=fleets.bare_arn(function), target=target, body=body, principal=roles.SERVICE,
         role=function.role, via=via, id=event.request_id,
     )  # fmt: skip
-
-

@@ -239,9 +239,9 @@ def _note_throttle(function: Function, throttled: Throttled, request_id: str) ->
 def check_runs_here(function: Function) -> None:
     runtime = str(function.run_time or "")
     if function.package_type != "Zip" or not runtime.startswith("python"):
-        from labkit.sandbox.services import _lambda_refusals
+        from labkit.sandbox.services import _lambda_node
 
-        raise _lambda_refusals.cannot_run(function)
+        _lambda_node.check(function)
 
 
 def _steps(
@@ -259,6 +259,10 @@ def _steps(
         )  # fmt: skip
         try:
             result = yield from environment.steps(invocation)
+            if environment.spec.runtime.startswith("nodejs"):
+                from labkit.sandbox.services import _lambda_node
+
+                result = _lambda_node.finished(result, call.request_id)
         except BaseException:
             fleet.end(environment)
             raise
@@ -330,6 +334,10 @@ def _spec(function: Function) -> tuple[FunctionSpec, str]:
         log_format=logging.get("LogFormat", "Text"),
         log_level=logging.get("ApplicationLogLevel", ""),
     )
+    if spec.runtime.startswith("nodejs"):
+        from labkit.sandbox.services import _lambda_node
+
+        spec = _lambda_node.bridged(spec)
     made_from = (
         spec.own_arn, version, spec.code_key, spec.layers_key, spec.handler, spec.memory_mb, spec.timeout_s,
         spec.ephemeral_mb, sorted(spec.environment.items()), spec.runtime, spec.log_group, spec.log_format,

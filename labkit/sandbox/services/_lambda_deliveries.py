@@ -59,6 +59,8 @@ def _found(parcel: Parcel, request_id: str) -> tuple[Any, str]:
         raise missing
     backend = lambda_backends[account][region]
     try:
-        return calls.choose(backend, name, parts[7] if len(parts) == 8 else None, request_id or str(current().seed))
+        return calls.choose(
+            backend, name, parts[7] if len(parts) == 8 else None, request_id or str(current().seed)
+        )
     except LambdaClientError:
         raise missing from None

@@ -205,9 +205,7 @@ def reserved_for(backend: Any, name: str) -> int | None:
 
 def all_reserved(backend: Any, but: str = "") -> int:
     """What all functions (`but` one) have reserved."""
-    return sum(
-        reserved_for(backend, name) or 0 for name in list(backend._lambdas._functions) if name != but
-    )
+    return sum(reserved_for(backend, name) or 0 for name in list(backend._lambdas._functions) if name != but)
 
 
 def account_limit(backend: Any) -> int:

@@ -15,7 +15,13 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 Headers = list[tuple[str, str]]
-_TEXTS = ("text/", "application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded")
+_TEXTS = (
+    "text/",
+    "application/json",
+    "application/javascript",
+    "application/xml",
+    "application/x-www-form-urlencoded",
+)
 
 
 class Request(NamedTuple):
@@ -47,7 +53,9 @@ def small_headers(given: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> dict[
     return found
 
 
-def event_of(request: Request, request_id: str, at: datetime, iam: Mapping[str, Any] | None) -> dict[str, Any]:
+def event_of(
+    request: Request, request_id: str, at: datetime, iam: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The event a function gets. `iam` describes the caller of a signed request."""
     url_id = request.host.partition(".")[0]
     headers = {name: value for name, value in request.headers.items() if name != "cookie"}
@@ -115,7 +123,9 @@ def response_of(payload: bytes) -> Response | None:
     body = reply.get("body")
     text = "" if body is None else body if isinstance(body, str) else json.dumps(body)
     try:
-        data = base64.b64decode(text, validate=True) if reply.get("isBase64Encoded") is True else text.encode()
+        data = (
+            base64.b64decode(text, validate=True) if reply.get("isBase64Encoded") is True else text.encode()
+        )
     except ValueError:
         return None
     return Response(status, headers, data)
@@ -155,7 +165,12 @@ def _allowed_origin(cors: Mapping[str, Any], request: Request) -> Headers:
     allowed = cors.get("AllowOrigins") or []
     if not origin or not any(_fits(one, origin) for one in allowed):
         return []
-    headers = [("access-control-allow-origin", "*" if "*" in allowed and not cors.get("AllowCredentials") else origin)]
+    headers = [
+        (
+            "access-control-allow-origin",
+            "*" if "*" in allowed and not cors.get("AllowCredentials") else origin,
+        )
+    ]
     if cors.get("AllowCredentials"):
         headers.append(("access-control-allow-credentials", "true"))
     return [*headers, ("vary", "Origin")]

@@ -130,7 +130,11 @@ def _statement(given: Mapping[str, Any], resource: str) -> dict[str, Any]:
     if given.get("InvokedViaFunctionUrl") is not None:
         value = "true" if given["InvokedViaFunctionUrl"] else "false"
         conditions["Bool"] = {"lambda:InvokedViaFunctionUrl": value}
-    if given.get("FunctionUrlAuthType") and given["Action"] not in ("lambda:InvokeFunctionUrl", "lambda:*", "*"):
+    if given.get("FunctionUrlAuthType") and given["Action"] not in (
+        "lambda:InvokeFunctionUrl",
+        "lambda:*",
+        "*",
+    ):
         invalid("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
     if conditions:
         statement["Condition"] = conditions

@@ -155,7 +155,9 @@ def _fails(value: Any, path: str, what: str) -> str:
 def _keys(shape: Mapping[str, Any], key: str, path: str) -> Iterator[str]:
     pattern = shape.get("pattern")
     if pattern and not _matches(pattern, key):
-        what = f"Map keys must satisfy constraint: [Member must satisfy regular expression pattern: {pattern}]"
+        what = (
+            f"Map keys must satisfy constraint: [Member must satisfy regular expression pattern: {pattern}]"
+        )
         yield f"Value at '{path}' failed to satisfy constraint: {what}"
 
 

@@ -53,7 +53,5 @@ def may(function: Any, action: str, resource: str) -> tuple[bool, str]:
     if caller is None:
         return False, f"There is no role {function.role}."
     policy = policy_of(resource)
-    decision = caller.may(
-        action, resource, account=function.account_id, policies=[policy] if policy else []
-    )
+    decision = caller.may(action, resource, account=function.account_id, policies=[policy] if policy else [])
     return decision.allowed, "" if decision.allowed else decision.sentence

@@ -34,19 +34,61 @@ _MOST_UNZIPPED: Final = 262_144_000
 _MOST_ENVIRONMENT: Final = 4_096
 _MOST_LAYERS: Final = 5
 RESERVED: Final = frozenset(
-    "_HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME "
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE "
-    "AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY "
-    "AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR".split()
+    [
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    ]
 )
 DEPRECATED: Final = frozenset(
-    "nodejs nodejs4.3 nodejs4.3-edge nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x java8 "
-    "python2.7 python3.6 python3.7 python3.8 dotnetcore1.0 dotnetcore2.0 dotnetcore2.1 dotnetcore3.1 dotnet6 go1.x "
-    "ruby2.5 ruby2.7 provided".split()
+    [
+        "nodejs",
+        "nodejs4.3",
+        "nodejs4.3-edge",
+        "nodejs6.10",
+        "nodejs8.10",
+        "nodejs10.x",
+        "nodejs12.x",
+        "nodejs14.x",
+        "nodejs16.x",
+        "java8",
+        "python2.7",
+        "python3.6",
+        "python3.7",
+        "python3.8",
+        "dotnetcore1.0",
+        "dotnetcore2.0",
+        "dotnetcore2.1",
+        "dotnetcore3.1",
+        "dotnet6",
+        "go1.x",
+        "ruby2.5",
+        "ruby2.7",
+        "provided",
+    ]
 )
 """Runtimes for which AWS creates no functions any more."""
 _SNAPSTART: Final = ("java", "dotnet", "python")
-_NO_SNAPSTART: Final = frozenset(f"python3.{minor}" for minor in range(6, 12)) | {"java8", "java8.al2", "dotnet6"}
+_NO_SNAPSTART: Final = frozenset(f"python3.{minor}" for minor in range(6, 12)) | {
+    "java8",
+    "java8.al2",
+    "dotnet6",
+}
 
 
 # -- checks ------------------------------------------------------------------------------------------
@@ -114,7 +156,9 @@ def _check_dead_letters(target: str, role: str) -> None:
         return
     service = target.split(":")[2] if target.count(":") >= 5 else ""
     if service not in ("sqs", "sns"):
-        invalid(f"Value {target} at 'deadLetterConfig.targetArn' must be the ARN of an SQS queue or SNS topic.")
+        invalid(
+            f"Value {target} at 'deadLetterConfig.targetArn' must be the ARN of an SQS queue or SNS topic."
+        )
     action = "SendMessage" if service == "sqs" else "Publish"
     from labkit.sandbox.authorization.account import session_of
     from labkit.sandbox.authorization.resources import policy_of
@@ -197,7 +241,9 @@ def create_function(original: Any, self: Any, spec: dict[str, Any]) -> Any:
     spec["FunctionName"] = short
     zipped = spec.get("PackageType", "Zip") == "Zip" and "ImageUri" not in (spec.get("Code") or {})
     if zipped and not (spec.get("Runtime") and spec.get("Handler")):
-        invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+        invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
     check_settings(self, "CreateFunction", spec, str(spec.get("Runtime")), str(spec.get("Role")))
     publish = spec.pop("Publish", False)
     # moto's own check of the role comes with `original`; that Lambda may assume it, is asked here.
@@ -298,7 +344,9 @@ def set_function_code(original: Any, self: Any, updated_spec: dict[str, Any]) ->
     from moto.s3.models import s3_backends
 
     bucket, key, version = (updated_spec.get(name) for name in ("S3Bucket", "S3Key", "S3ObjectVersion"))
-    failed = "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: The specified {} does not exist"
+    failed = (
+        "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: The specified {} does not exist"
+    )
     backend = s3_backends[self.account_id][self.partition]
     if bucket not in backend.buckets:
         invalid(failed.format("NoSuchBucket", "bucket"))
@@ -342,7 +390,9 @@ def get_configuration(original: Any, self: Any, on_create: bool = False) -> dict
     logging = dict(kept.get("LoggingConfig") or {})
     shown["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name} | logging
     if shown["LoggingConfig"]["LogFormat"] == "JSON":
-        shown["LoggingConfig"] = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"} | shown["LoggingConfig"]
+        shown["LoggingConfig"] = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"} | shown[
+            "LoggingConfig"
+        ]
     snap = (kept.get("SnapStart") or {}).get("ApplyOn", "None")
     published = str(self.version).isdigit()
     on = "On" if snap == "PublishedVersions" and published else "Off"

@@ -1,8 +1,8 @@
 """What an event source mapping may be: checked when it is made and when it is changed, with AWS's errors.
 
 Sources: botocore's model, lambda/2015-03-31/service-2.json (ranges); the developer guide's pages
-services-sqs-parameters.html, services-ddb-params.html, services-kinesis-parameters.html (what belongs to which source, defaults). The
-words are those the service answered: recorded in LocalStack's tests (event_source_mapping/*.snapshot.json), in issues of
+services-sqs-parameters.html, services-ddb-params.html, services-kinesis-parameters.html (what belongs to which source,
+defaults). The words are those the service answered: recorded in LocalStack's tests (event_source_mapping), in issues of
 terraform-provider-aws (18099: visibility timeout), aws-cdk (6770: permissions) and chalice (2146: conflict), and for
 streams in the errors that CloudFormation shows ("Cannot access stream ...").
 """

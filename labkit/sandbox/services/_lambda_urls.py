@@ -79,7 +79,9 @@ def update_function_url_config(original: Any, self: Any) -> Answer:
     requests.check("UpdateFunctionUrlConfig", given)
     config = _one(urls, qualifier)
     _check_cors(given.get("Cors") or {})
-    changed = {name: given[name] for name in ("AuthType", "Cors", "InvokeMode") if given.get(name) is not None}
+    changed = {
+        name: given[name] for name in ("AuthType", "Cors", "InvokeMode") if given.get(name) is not None
+    }
     config |= changed | {"LastModifiedTime": _moment()}
     return requests.answer(200, config)
 
@@ -128,7 +130,9 @@ def _arn(function: Any, qualifier: str) -> str:
 def _check_cors(cors: Mapping[str, Any]) -> None:
     for method in cors.get("AllowMethods") or []:
         if method not in _METHODS:
-            where = f"Value '{list(cors['AllowMethods'])}' at 'cors.allowMethods' failed to satisfy constraint: "
+            where = (
+                f"Value '{list(cors['AllowMethods'])}' at 'cors.allowMethods' failed to satisfy constraint: "
+            )
             what = f"Member must satisfy constraint: [Member must satisfy enum value set: [{', '.join(sorted(_METHODS))}]]"
             requests.refuse(400, "ValidationException", f"1 validation error detected: {where}{what}")
     if cors.get("AllowCredentials") and "*" in (cors.get("AllowOrigins") or []):
@@ -186,9 +190,7 @@ def _answer_endpoint(sandbox: Sandbox, name: str, region: str, request: Any) -> 
     return Reply(found.status, dict(reversed(found.headers)), found.body)
 
 
-def lambda_url_response(
-    host: str, method: str, path: str, query: str, headers: Any, body: bytes
-) -> Response:
+def lambda_url_response(host: str, method: str, path: str, query: str, headers: Any, body: bytes) -> Response:
     """The answer to one HTTP request: status, headers (pairs, a name may come twice) and body.
 
     `host` is the URL's own, such as `abc.lambda-url.eu-west-1.on.aws`; `path` and `query` are as they were sent.
@@ -216,7 +218,11 @@ def _respond(sandbox: Sandbox, request: Request) -> tuple[Response, str, str]:
     function, qualifier, config = found
     cors = config.get("Cors") or {}
     if cors and http.is_preflight(request):
-        return http.preflight(cors, request), "", "Answered by the URL's CORS settings; the function did not run."
+        return (
+            http.preflight(cors, request),
+            "",
+            "Answered by the URL's CORS settings; the function did not run.",
+        )
     iam, why = _admitted(config, request)
     if why:
         return http.with_cors(cors, request, _message(403, _FORBIDDEN)), "AccessDeniedException", why
@@ -247,7 +253,9 @@ def _run(
 
 
 def _message(status: int, text: str | None, **more: str) -> Response:
-    return Response(status, [("content-type", "application/json")], json.dumps({"Message": text, **more}).encode())
+    return Response(
+        status, [("content-type", "application/json")], json.dumps({"Message": text, **more}).encode()
+    )
 
 
 def _find(host: str) -> tuple[Any, str, dict[str, Any]] | None:
@@ -276,7 +284,10 @@ def _admitted(config: Mapping[str, Any], request: Request) -> tuple[dict[str, An
     key = _access_key(request)
     caller = caller_of(key) if kind == "AWS_IAM" else Caller(Principal.of("*"))
     if caller is None or (kind == "AWS_IAM" and not key):
-        return None, "The URL wants requests that are signed (AWS_IAM), and this one is not, or by nobody we know."
+        return (
+            None,
+            "The URL wants requests that are signed (AWS_IAM), and this one is not, or by nobody we know.",
+        )
     policy = policy_of(arn)
     conditions: dict[str, dict[str, Any]] = {
         "lambda:InvokeFunctionUrl": {"lambda:FunctionUrlAuthType": kind},
@@ -302,5 +313,3 @@ def _access_key(request: Request) -> str:
     if found is None:
         found = re.search(r"X-Amz-Credential=([A-Za-z0-9]+)(?:/|%2F)", request.query)
     return found[1] if found else ""
-
-

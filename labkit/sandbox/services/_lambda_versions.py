@@ -97,7 +97,9 @@ def delete_function(original: Any, self: Any) -> Answer:
         invalid("Deletion of aliases is not currently supported.")
     users = [alias.arn for alias in _aliases(storage, function).values() if qualifier in _targets(alias)]
     if users:
-        conflict(f"Function {version.function_arn} cannot be deleted: it is used by alias {', '.join(sorted(users))}")
+        conflict(
+            f"Function {version.function_arn} cannot be deleted: it is used by alias {', '.join(sorted(users))}"
+        )
     storage._functions[name]["versions"].remove(version)
     return requests.answer(204)
 

@@ -166,7 +166,7 @@ def _view(identifier: str, pipe: Pipe) -> Reader:
         role=pipe.role_arn,
         session=pipe.name,
         principal="pipes.amazonaws.com",
-        batch=rules.batch_of(pipe.source, pipe.target, pipe.enrichment, pipe.source_parameters),
+        batch=rules.batch_of(pipe.source, pipe.target, pipe.source_parameters),
         window=float(settings.get("MaximumBatchingWindowInSeconds") or 0),
         most=_MOST,
         filters=tuple(one["Pattern"] for one in filters if one.get("Pattern")),

@@ -52,7 +52,7 @@ def parameters_of(source: str, given: dict[str, Any] | None) -> dict[str, Any]:
     return found
 
 
-def batch_of(source: str, target: str, enrichment: str | None, given: dict[str, Any] | None) -> int:
+def batch_of(source: str, target: str, given: dict[str, Any] | None) -> int:
     """Records in a batch: what was asked for, else the source's default, as far as the target takes them."""
     asked = parameters_of(source, given).get("BatchSize")
     if asked:

@@ -1,24 +1,48 @@
 """AWS Lambda in the lab's account.
 
 Simulated here:
-- Python functions really run, from a zip file, with layers, environment variables, time-out and memory limit.
+- Python functions really run, from a zip file or S3, with layers, environment variables, time-out and memory limit.
+  Node.js functions run where the machine has Node (Linux).
 - An execution environment keeps its modules and its /tmp between calls, and serves one call at a time.
-- Synchronous and asynchronous Invoke, DryRun, versions, aliases and weighted aliases (Qualifier).
-- Asynchronous calls are tried again after 1 and after 2 minutes on the lab's clock.
-- A function's boto3 reaches this account. Its `time.sleep` passes the lab's time at once.
-- What a function prints is in CloudWatch Logs, with START, END and REPORT lines.
+- Invoke in all kinds (RequestResponse, Event, DryRun), InvokeAsync; versions, aliases, weighted aliases, Qualifier,
+  ExecutedVersion, FunctionError, LogResult, ClientContext; AWS's payload limits and errors.
+- A function calls AWS as its execution role; what the role does not allow is refused. Without the rights for logs
+  there is no log. What a function prints is in CloudWatch Logs, with START, END and REPORT lines, as text or JSON.
+- Settings are checked at creation and change: role, runtime, handler, sizes, layers, environment variables (4 KB,
+  reserved names), dead-letter queue. RevisionId, State and LastUpdateStatus; the waiters work and take no time.
+- Resource policies for each version and alias decide who may invoke. Function URLs (payload format 2.0, CORS, AuthType
+  NONE and AWS_IAM) answer `requests` in the notebook and the account's endpoint; both permissions are needed.
+- Concurrency: the account's 1,000, reserved concurrency as guarantee and limit, 100 unreserved, 1,000 new environments
+  in 10 seconds; 429 with its reason. Functions that sleep run side by side on the lab's clock.
+- Asynchronous calls: retries after 1 and 2 minutes, throttled events for up to 6 hours, maximum age, dead-letter
+  queues and destinations with AWS's record, sent with the role's rights; settings for each qualifier.
+- Loops through Lambda, SQS and SNS are stopped after 16 runs of a function (PutFunctionRecursionConfig).
+- Metrics (Invocations, Errors, Duration, Throttles, ConcurrentExecutions, AsyncEventsReceived, AsyncEventsDropped,
+  DeadLetterErrors, DestinationDeliveryFailures), once the notebook has used CloudWatch.
 
 Differs on AWS:
-- Every Python runtime runs on the Python of this machine. The boto3 of the lab is used.
+- Every Python runtime runs on the Python of this machine, with the lab's boto3; every Node.js runtime on its Node, without
+  an SDK for JavaScript and without a way to the account.
 - CPU does not grow with memory. A call ends after 10 real seconds at the latest.
+- A function is Active, and a change is done, at once; AWS takes some seconds.
+- An environment is gone after 15 idle minutes and after 6 hours at the latest; AWS gives no figures.
+- Signatures of requests to function URLs are not checked, only who sends them. Replies are never streamed.
+- Of a loop that was stopped, the record's condition is RetriesExhausted. The words of a few errors are ours: deleting a
+  version in use, destinations of a wrong kind, the target of a dead-letter queue.
+- Rights of the role for destinations are asked when a record is sent. The code's Location cannot be fetched.
 
 Not simulated:
-- Other runtimes than Python, container images, function URLs, response streaming, SnapStart.
+- Other runtimes, container images, response streaming, provisioned concurrency, SnapStart (the setting is kept).
+- S3 buckets as destinations, code signing, file systems, VPCs and KMS keys of functions (the settings are kept).
+- Managed Instances, durable functions, tenant isolation, MicroVMs.
 
 Sources:
-- https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html (two retries, 1 and 2 minutes)
+- https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html and invocation-async-retain-records
+- https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html and scaling-behavior.html
+- https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html and urls-auth.html
+- https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
 - https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html (kinds of calls, headers, errors)
-- Payload limits: botocore's model, lambda/2015-03-31/service-2.json, Invoke.
+- Limits of the API: botocore's model, lambda/2015-03-31/service-2.json. More sources stand in the parts.
 """
 
 from __future__ import annotations
@@ -35,7 +59,13 @@ from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _lambda_async as asynchronous
 from labkit.sandbox.services import _lambda_calls as calls
 from labkit.sandbox.services import _lambda_deliveries as deliveries
-from labkit.sandbox.services import _lambda_limits, _lambda_policy, _lambda_settings, _lambda_urls, _lambda_versions
+from labkit.sandbox.services import (
+    _lambda_limits,
+    _lambda_policy,
+    _lambda_settings,
+    _lambda_urls,
+    _lambda_versions,
+)
 from labkit.sandbox.services._lambda_calls import Refusal, Throttled
 
 _TAIL: Final = 4_096

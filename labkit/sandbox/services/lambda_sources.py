@@ -28,8 +28,8 @@ Not simulated:
 
 Sources:
 - https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html with services-sqs-configure.html,
-  services-sqs-scaling.html, services-sqs-errorhandling.html; with-ddb.html and with-kinesis.html with their pages on errors and
-  parameters; invocation-eventfiltering.html; invocation-eventsourcemapping.html.
+  services-sqs-scaling.html, services-sqs-errorhandling.html; with-ddb.html and with-kinesis.html with their
+  pages on errors and parameters; invocation-eventfiltering.html; invocation-eventsourcemapping.html.
 - Botocore's model, lambda/2015-03-31/service-2.json. Forms of answers and events: see `_lambda_sources_rules.py`,
   `pollers/records.py`.
 """

@@ -83,7 +83,7 @@ def delete_object(
 @hook("moto.s3.responses:S3Response._notification_config_from_body")
 def notification_config_from_body(original: Any, self: Any) -> dict[str, Any]:
     """PutBucketNotificationConfiguration: form, event types, filters, overlaps, and the destinations."""
-    import xmltodict
+    from moto.s3.responses import xmltodict
 
     from labkit.sandbox.services import _s3_notifications as notifications
 

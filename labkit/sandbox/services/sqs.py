@@ -31,7 +31,6 @@ Not simulated:
 - Queue policies and IAM permissions: they are kept and shown, and refuse nobody.
 - What another account may do with a queue.
 - Calls to KMS and its data key cache; CloudWatch metrics.
-- A Lambda event source mapping is kept, but does not read from the queue.
 
 Sources:
 - https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/ with the pages quotas-queues.html and

@@ -128,7 +128,9 @@ def test_settings_belong_to_the_qualifier_that_was_called(functions: Any, sandbo
     assert functions.refused(functions.api.get_function_event_invoke_config, FunctionName="f")[0] == (
         "ResourceNotFoundException"
     )
-    (listed,) = functions.api.list_function_event_invoke_configs(FunctionName="f")["FunctionEventInvokeConfigs"]
+    (listed,) = functions.api.list_function_event_invoke_configs(FunctionName="f")[
+        "FunctionEventInvokeConfigs"
+    ]
     assert listed["FunctionArn"] == f"{FUNCTION}:live"
 
 

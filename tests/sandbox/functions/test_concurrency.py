@@ -12,7 +12,9 @@ from botocore.exceptions import ClientError
 
 from labkit.sandbox import Sandbox
 
-SLEEPS = "import time\ndef handler(event, context):\n    time.sleep(event.get('sleep', 60))\n    return 'done'\n"
+SLEEPS = (
+    "import time\ndef handler(event, context):\n    time.sleep(event.get('sleep', 60))\n    return 'done'\n"
+)
 
 
 @pytest.fixture

@@ -60,7 +60,9 @@ def test_an_exception_has_a_stack_and_a_request_id(functions: Any) -> None:
 
 
 def test_a_hundred_megabytes_of_output_are_cut(functions: Any) -> None:
-    functions.make("def handler(event, context):\n    for _ in range(1000): print('x' * 100_000)\n", Timeout=60)
+    functions.make(
+        "def handler(event, context):\n    for _ in range(1000): print('x' * 100_000)\n", Timeout=60
+    )
     assert functions.call()[0] is None
     assert any("more bytes of output were dropped" in line for line in functions.lines())
     assert sum(map(len, functions.lines())) < 3_000_000

@@ -43,7 +43,9 @@ def test_a_role_without_the_right_is_refused_and_the_trace_says_so(functions: An
     error, _ = functions.call()
     assert error["errorType"] == "ClientError"
     assert "AccessDenied" in error["errorMessage"]
-    assert "assumed-role/small/f is not authorized to perform: sqs:sendmessage" in error["errorMessage"].lower()
+    assert (
+        "assumed-role/small/f is not authorized to perform: sqs:sendmessage" in error["errorMessage"].lower()
+    )
     assert functions.received(url) == []
     assert sandbox.trace.where(action="SendMessage")[0].error == "AccessDenied"
 
@@ -100,7 +102,9 @@ def test_environments_that_were_idle_long_are_gone(functions: Any, sandbox: Sand
 # -- resource policy ---------------------------------------------------------------------------------
 
 
-def deliver(sandbox: Sandbox, source: str, target: str = FUNCTION, principal: str = "events.amazonaws.com") -> None:
+def deliver(
+    sandbox: Sandbox, source: str, target: str = FUNCTION, principal: str = "events.amazonaws.com"
+) -> None:
     delivery.send(Parcel("events", source, target, "{}", principal=principal, id=source))
     sandbox.clock.advance(1)
 
@@ -210,7 +214,9 @@ def test_permissions_come_once_and_go(functions: Any) -> None:
         ({"FunctionName": "nope"}, "ResourceNotFoundException"),
     ],
 )
-def test_permissions_that_make_no_sense_are_refused(functions: Any, change: dict[str, Any], code: str) -> None:
+def test_permissions_that_make_no_sense_are_refused(
+    functions: Any, change: dict[str, Any], code: str
+) -> None:
     functions.make()
     given = {
         "FunctionName": "f", "StatementId": "x", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com",

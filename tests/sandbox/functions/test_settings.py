@@ -42,9 +42,7 @@ VALIDATION = "ValidationException"
         ({"LoggingConfig": {"LogFormat": "XML"}}, VALIDATION, "loggingConfig.logFormat"),
     ],
 )  # fmt: skip
-def test_what_aws_refuses_is_refused(
-    functions: Any, settings: dict[str, Any], code: str, says: str
-) -> None:
+def test_what_aws_refuses_is_refused(functions: Any, settings: dict[str, Any], code: str, says: str) -> None:
     seen = functions.refused(functions.make, functions.ECHO, **settings)
     assert seen[0] == code
     assert says in seen[1]
@@ -78,7 +76,10 @@ def test_a_role_that_does_not_trust_lambda_is_refused(functions: Any) -> None:
     expected = (INVALID, "The role defined for the function cannot be assumed by Lambda.")
     assert functions.refused(functions.make, Role=role) == expected
     functions.make()
-    assert functions.refused(functions.api.update_function_configuration, FunctionName="f", Role=role) == expected
+    assert (
+        functions.refused(functions.api.update_function_configuration, FunctionName="f", Role=role)
+        == expected
+    )
 
 
 def test_a_name_is_taken_once(functions: Any) -> None:
@@ -91,7 +92,10 @@ def test_a_dead_letter_queue_needs_the_roles_right_to_send(functions: Any) -> No
     _, arn = functions.queue()
     small = functions.role("small")
     seen = functions.refused(functions.make, Role=small, DeadLetterConfig={"TargetArn": arn})
-    assert seen == (INVALID, "The provided execution role does not have permissions to call SendMessage on SQS")
+    assert seen == (
+        INVALID,
+        "The provided execution role does not have permissions to call SendMessage on SQS",
+    )
 
 
 def test_a_change_is_checked_as_creation_is_and_changes_nothing_when_refused(functions: Any) -> None:

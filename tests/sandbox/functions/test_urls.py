@@ -77,7 +77,12 @@ def test_binary_bodies_travel_in_base64_both_ways(functions: Any) -> None:
     [
         ("'tea'", 200, "tea", "application/json"),
         ("{'tea': 1}", 200, '{"tea": 1}', "application/json"),
-        ("{'statusCode': 201, 'body': 'made', 'headers': {'Content-Type': 'text/plain'}}", 201, "made", "text/plain"),
+        (
+            "{'statusCode': 201, 'body': 'made', 'headers': {'Content-Type': 'text/plain'}}",
+            201,
+            "made",
+            "text/plain",
+        ),
         ("{'statusCode': 204}", 204, "", "application/json"),
         ("{'statusCode': 'many'}", 502, "Internal Server Error", "application/json"),
         ("1 / 0", 502, "Internal Server Error", "application/json"),
@@ -125,11 +130,17 @@ def test_a_url_with_iam_wants_a_caller_who_may(functions: Any) -> None:
 
     def signed() -> requests.Response:
         request = AWSRequest("GET", url)
-        SigV4Auth(Credentials(key["AccessKeyId"], key["SecretAccessKey"]), "lambda", "eu-west-1").add_auth(request)
+        SigV4Auth(Credentials(key["AccessKeyId"], key["SecretAccessKey"]), "lambda", "eu-west-1").add_auth(
+            request
+        )
         return requests.get(url, headers=dict(request.headers), timeout=5)
 
     assert signed().status_code == 403
-    allow = {"Effect": "Allow", "Action": ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"], "Resource": "*"}
+    allow = {
+        "Effect": "Allow",
+        "Action": ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"],
+        "Resource": "*",
+    }
     document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     iam.put_user_policy(UserName="ann", PolicyName="call", PolicyDocument=document)
     answer = signed()
@@ -194,9 +205,9 @@ def test_the_settings_of_a_url(functions: Any) -> None:
     assert api.list_function_url_configs(FunctionName="f")["FunctionUrlConfigs"] == []
     assert requests.get(made["FunctionUrl"], timeout=5).status_code == 404
     bad = {"AllowMethods": ["GRAB"]}
-    assert functions.refused(api.create_function_url_config, FunctionName="f", AuthType="NONE", Cors=bad)[0] == (
-        "ValidationException"
-    )
+    assert functions.refused(api.create_function_url_config, FunctionName="f", AuthType="NONE", Cors=bad)[
+        0
+    ] == ("ValidationException")
 
 
 def test_a_deleted_function_takes_its_url_along(functions: Any, sandbox: Sandbox) -> None:

@@ -66,13 +66,17 @@ def test_an_alias_moves_and_comes_back(versions: Any) -> None:
     api = versions.api
     made = api.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
     assert made["AliasArn"].endswith(":function:f:live")
-    changed = api.update_alias(FunctionName="f", Name="live", FunctionVersion="2", RevisionId=made["RevisionId"])
+    changed = api.update_alias(
+        FunctionName="f", Name="live", FunctionVersion="2", RevisionId=made["RevisionId"]
+    )
     assert versions.call(Qualifier="live")[0] == "two"
     assert versions.refused(
         api.update_alias, FunctionName="f", Name="live", FunctionVersion="1", RevisionId=made["RevisionId"]
     )[0] == "PreconditionFailedException"  # fmt: skip
     assert api.get_alias(FunctionName="f", Name="live")["RevisionId"] == changed["RevisionId"]
-    assert [one["Name"] for one in api.list_aliases(FunctionName="f", FunctionVersion="2")["Aliases"]] == ["live"]
+    assert [one["Name"] for one in api.list_aliases(FunctionName="f", FunctionVersion="2")["Aliases"]] == [
+        "live"
+    ]
     assert api.list_aliases(FunctionName="f", FunctionVersion="1")["Aliases"] == []
     api.delete_alias(FunctionName="f", Name="live")
     assert versions.refused(versions.call, Qualifier="live")[0] == "ResourceNotFoundException"
@@ -107,7 +111,9 @@ def test_alias_names_are_taken_once_and_are_no_numbers(versions: Any) -> None:
     assert versions.refused(create, FunctionName="f", Name="live", FunctionVersion="2")[0] == (
         "ResourceConflictException"
     )
-    assert versions.refused(create, FunctionName="f", Name="12", FunctionVersion="2")[0] == "ValidationException"
+    assert (
+        versions.refused(create, FunctionName="f", Name="12", FunctionVersion="2")[0] == "ValidationException"
+    )
 
 
 def test_a_version_in_use_cannot_be_deleted(versions: Any) -> None:

@@ -381,6 +381,21 @@ def test_records_with_one_key_stay_in_order_in_parallel_lanes(kit: Streams) -> N
     assert all(done.index(key + "1") < done.index(key + "2") for key in "bcdefgh" if key + "1" in done)
 
 
+def test_more_lanes_leave_nothing_out(kit: Streams) -> None:
+    arn = kit.stream()
+    kit.function()
+    uuid = kit.mapping(arn, StartingPosition="LATEST")
+    kit.click("1", "2")
+    kit.lam.update_event_source_mapping(UUID=uuid, ParallelizationFactor=4)
+    for key in "abcdef":
+        kit.click(key, key=key)
+    kit.lam.update_event_source_mapping(UUID=uuid, ParallelizationFactor=1)
+    kit.click("z")
+    seen = [one for batch in kit.data() for one in batch]
+    assert set(seen) == {"1", "2", *"abcdefz"}
+    assert seen.count("1") == 1
+
+
 def test_a_mapping_can_start_at_a_moment(kit: Streams) -> None:
     arn = kit.stream()
     kit.click("early")

@@ -109,7 +109,7 @@ class Worker:
             # The system counts all threads of a user together, so this leaves room beside what runs now. It
             # binds this worker and its children only. The system does not bind root.
             limits[resource.RLIMIT_NPROC] = threads + _THREADS
-        if space:
+        if space and not self._setup.get("any_address_space"):
             limits[resource.RLIMIT_DATA] = private + max(memory - self._bare, 16 * MEGABYTE)
             limits[resource.RLIMIT_AS] = space + memory + _ADDRESS_SLACK
         for which, most in limits.items():
