@@ -27,6 +27,10 @@ HEADER: Final = 8.0
 """Graphviz leaves room around a title by itself; with this, it is just enough."""
 _OVER: Final = 16.0
 """More room below titles when connections lead back: they are drawn over the tiles."""
+MOST_PLACED: Final = 60
+"""Connections above which labels stay where Graphviz puts them: to find better places would take too long."""
+_FLAT: Final = 6.0
+"""Height kept for a label that `placing` sets: the lines bend less around it."""
 QUIET: Final = ("refused", "failing", "off")
 """Marks of connections that their look tells; the others are written at them."""
 _Thing = TypeVar("_Thing")
@@ -195,7 +199,8 @@ def _connect(
             continue
         more = {"id": f"e{number}", "constraint": "false" if pair in folded else "true"}
         if (said := label_texts(edge)) is not None:
-            more["label"] = _cell(LABEL_MARK, number, said.width, said.height)
+            height = said.height if len(diagram.edges) > MOST_PLACED else min(said.height, _FLAT)
+            more["label"] = _cell(LABEL_MARK, number, said.width, height)
         _draw_edge(graph, pair, pair in back, more)
     for leaf, before in leaves.items():
         graph.edge(before, leaf, style="invis")

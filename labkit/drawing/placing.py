@@ -11,14 +11,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from labkit.drawing.dot import Texts, label_texts, node_texts
+from labkit.drawing.dot import MOST_PLACED, Texts, label_texts, node_texts
 from labkit.drawing.layout import Box, Curve, Layout, figures_in
 
 if TYPE_CHECKING:
     from labkit.drawing.diagram import Diagram
 
-MOST: Final = 60
-"""Connections above which labels stay where Graphviz put them: it would take too long."""
 _Point = tuple[float, float]
 _Line = list[_Point]
 _SAMPLES: Final = 14
@@ -35,7 +33,7 @@ def placed(diagram: Diagram, layout: Layout) -> dict[int, Box]:
     """The box of every label, by the number of its connection."""
     texts = {number: label_texts(edge) for number, edge in enumerate(diagram.edges)}
     labelled = {number: one for number, one in texts.items() if one is not None and number in layout.curves}
-    if len(diagram.edges) > MOST or not labelled:
+    if len(diagram.edges) > MOST_PLACED or not labelled:
         return dict(layout.labels)
     room = _Room(diagram, layout)
     boxes = {number: box for number, box in layout.labels.items() if number not in labelled}

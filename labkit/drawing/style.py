@@ -79,7 +79,7 @@ LINES: Final = {
     "request": LineStyle("", "request"),
     "data": LineStyle("5 3.2", "data"),
     "optional": LineStyle("1.4 3.4", "optional"),
-    "failure": LineStyle("5 3.2", "when it fails", FAILED),
+    "failure": LineStyle("8 3", "when it fails", FAILED),
 }
 """Kind of connection -> its style."""
 SWITCHED_OFF: Final = LineStyle("2.2 2.6", "switched off", OFF)

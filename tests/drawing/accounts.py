@@ -13,13 +13,14 @@ import boto3
 from labkit.sandbox import Sandbox
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
+SERVICES = ("lambda", "scheduler", "pipes", "states", "ecs-tasks", "firehose", "eks", "events")
 
 
 def arn(service: str, name: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
 
 
-def trust(principal: dict[str, str]) -> str:
+def trust(principal: Any) -> str:
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
@@ -62,7 +63,7 @@ def function(name: str, role: str) -> str:
 
 
 def role(name: str, principal: dict[str, str] | None = None) -> str:
-    document = trust(principal or {"Service": "lambda.amazonaws.com"})
+    document = trust(principal or {"Service": [f"{one}.amazonaws.com" for one in SERVICES]})
     made = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     boto3.client("iam").put_role_policy(
@@ -104,7 +105,9 @@ def everything(sandbox: Sandbox) -> None:
     """At least one resource of every service that figures know, and a link from or to most of them."""
     app = role("app")
     role("auditor", {"AWS": app})
-    jobs = queue("jobs")
+    services = {"Service": ["s3.amazonaws.com", "events.amazonaws.com", "sns.amazonaws.com"]}
+    allowed = {"Effect": "Allow", "Principal": services, "Action": "sqs:SendMessage", "Resource": arn("sqs", "jobs")}
+    jobs = queue("jobs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
     work = function("work", app)
     boto3.client("lambda").put_function_event_invoke_config(
         FunctionName="work", DestinationConfig={"OnFailure": {"Destination": arn("sqs", "jobs")}}
@@ -120,7 +123,6 @@ def everything(sandbox: Sandbox) -> None:
     )  # fmt: skip
     boto3.client("ecr").create_repository(repositoryName="shop/web")
     boto3.client("logs").create_log_group(logGroupName="/shop/audit")
-    boto3.client("logs").create_log_group(logGroupName="/aws/lambda/work")
     topic = boto3.client("sns").create_topic(Name="alerts")["TopicArn"]
     boto3.client("cloudwatch").put_metric_alarm(
         AlarmName="too-old", MetricName="ApproximateAgeOfOldestMessage", Namespace="AWS/SQS",

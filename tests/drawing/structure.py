@@ -52,11 +52,15 @@ def structure(picture: Picture) -> dict[str, Any]:
         "title": told["title"],
         "notice": told["description"],
         "nodes": [
-            [*path(n["group"]), n["service"], n["name"], n["detail"], n["mark"]] for n in told["nodes"]
+            [*path(n["group"]), *(n[one] for one in ("service", "name", "detail", "role", "trouble", "mark"))]
+            for n in told["nodes"]
         ],
         "groups": [path(one["id"]) for one in told["groups"]],
         "edges": [
-            [nodes[e["from"]]["name"], nodes[e["to"]]["name"], e["label"], e["style"], e["step"], e["mark"]]
+            [
+                *(nodes[e[end]]["name"] for end in ("from", "to")),
+                *(e[one] for one in ("label", "counted", "trouble", "style", "step", "mark")),
+            ]
             for e in told["edges"]
         ],
         "drawn": {kind: len(parts(picture, kind)) for kind in ("node", "edge", "group", "label")},

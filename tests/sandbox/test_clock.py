@@ -179,6 +179,29 @@ def test_the_clock_reads_well(sandbox: Sandbox) -> None:
     assert "ahead of real time" in repr(sandbox.clock)
 
 
+def step(left: int) -> None:
+    busy(0.002)
+    note(str(left))
+    if left:
+        current().clock.schedule(current().clock.time(), step, left - 1)
+
+
+def circle() -> None:
+    PLAYED.append(("round", 0.0))
+    current().clock.schedule(current().clock.time(), circle)
+
+
+def test_one_look_plays_a_whole_chain_of_work(sandbox: Sandbox) -> None:
+    sandbox.clock.schedule(sandbox.clock.time(), step, 5)
+    assert sandbox.clock.catch_up() == 6
+    assert names() == ["5", "4", "3", "2", "1", "0"]
+
+
+def test_work_that_makes_itself_again_ends_the_look_all_the_same(sandbox: Sandbox) -> None:
+    sandbox.clock.schedule(sandbox.clock.time(), circle)
+    assert 1_000 <= sandbox.clock.catch_up() < 100_000
+
+
 # -- a clock that stands still -------------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from labkit.sandbox.services._logs_patterns import InvalidFilter, read
 
-
 ERRORS = (
     "[ERROR 400] BAD REQUEST", "[ERROR 401] UNAUTHORIZED REQUEST", "[ERROR 419] MISSING ARGUMENTS",
     "[WARN 420] INVALID ARGUMENTS", "[INFO] INTERNAL SERVER ERROR",

@@ -1,82 +1,21 @@
-"""S3 event notifications: who is told what, and which configurations are taken."""
+"""S3 event notifications: who is told what."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import unquote_plus
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from labkit.sandbox import Sandbox, delivery
 from labkit.sandbox.parcels import Parcel
-
-ARN = "arn:aws:{}:eu-west-1:123456789012:{}"
-QUEUE, TOPIC = ARN.format("sqs", "uploads"), ARN.format("sns", "uploads")
-FUNCTION = ARN.format("lambda", "function:thumbnail")
-
-
-class Shop:
-    """A bucket, and a queue that lets this bucket in."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.s3, self.sqs = boto3.client("s3"), boto3.client("sqs")
-        self.s3.create_bucket(Bucket="photos", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        self.url = self.sqs.create_queue(QueueName="uploads")["QueueUrl"]
-        self.allow()
-
-    def allow(self, **statement: Any) -> None:
-        allowed = {
-            "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage",
-            "Resource": QUEUE,
-            "Condition": {
-                "ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:photos"},
-                "StringEquals": {"aws:SourceAccount": "123456789012"},
-            },
-            **statement,
-        }  # fmt: skip
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": policy})
-
-    def notify(self, *queues: dict[str, Any], skip: bool = False, **others: Any) -> None:
-        given = [{"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"], **queue} for queue in queues]
-        configuration = {"QueueConfigurations": given, **others} if given else others
-        self.s3.put_bucket_notification_configuration(
-            Bucket="photos", NotificationConfiguration=configuration, SkipDestinationValidation=skip
-        )
-
-    def messages(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        while messages := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                found.append(json.loads(message["Body"]))
-                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return found
-
-    def records(self) -> list[dict[str, Any]]:
-        return [record for message in self.messages() for record in message.get("Records", [])]
-
-    def events(self) -> list[tuple[str, str]]:
-        return sorted((record["eventName"], record["s3"]["object"]["key"]) for record in self.records())
-
-    def put(self, *keys: str) -> None:
-        for key in keys:
-            self.s3.put_object(Bucket="photos", Key=key, Body=b"12345")
+from tests.sandbox.s3kit import ARN, FUNCTION, QUEUE, TOPIC, Shop, where
 
 
 @pytest.fixture
 def shop(sandbox: Sandbox) -> Shop:
     return Shop(sandbox)
-
-
-def where(prefix: str = "", suffix: str = "") -> dict[str, Any]:
-    rules = [
-        {"Name": name, "Value": value} for name, value in (("prefix", prefix), ("suffix", suffix)) if value
-    ]
-    return {"Filter": {"Key": {"FilterRules": rules}}}
 
 
 # -- what is told ------------------------------------------------------------------------------------
@@ -285,126 +224,3 @@ def test_a_rehearsal_leaves_no_message_behind(shop: Shop) -> None:
         assert len(shop.records()) == 1
     assert shop.sandbox.digest() == before
     assert shop.records() == []
-
-
-# -- configurations ----------------------------------------------------------------------------------
-
-
-def refused(shop: Shop, *queues: dict[str, Any], **others: Any) -> str:
-    with pytest.raises(ClientError) as caught:
-        shop.notify(*queues, **others)
-    assert caught.value.response["Error"]["Code"] == "InvalidArgument"
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    answer = shop.s3.get_bucket_notification_configuration(Bucket="photos")
-    assert set(answer) == {"ResponseMetadata"}
-    return str(caught.value.response["Error"]["Message"])
-
-
-UNABLE = "Unable to validate the following destination configurations"
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        {"Principal": {"Service": "sns.amazonaws.com"}},
-        {"Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::other"}}},
-        {"Condition": {"StringEquals": {"aws:SourceAccount": "999999999999"}}},
-        {"Action": "sqs:ReceiveMessage"},
-    ],
-)
-def test_a_queue_that_does_not_let_s3_in_is_refused(shop: Shop, statement: dict[str, Any]) -> None:
-    shop.allow(**statement)
-    assert refused(shop, {}) == UNABLE
-    assert shop.messages() == []
-
-
-def test_destinations_that_are_not_there_are_refused(shop: Shop) -> None:
-    assert refused(shop, {"QueueArn": QUEUE + "-none"}) == UNABLE
-    for service, name, key in (("sns", "none", "Topic"), ("lambda", "function:none", "LambdaFunction")):
-        wanted = {f"{key}Arn": ARN.format(service, name), "Events": ["s3:ObjectCreated:*"]}
-        assert refused(shop, **{f"{key}Configurations": [wanted]}) == UNABLE
-
-
-def test_the_check_of_destinations_can_be_skipped(shop: Shop) -> None:
-    shop.notify({"QueueArn": QUEUE + "-none", "Id": "later"}, skip=True)
-    answer = shop.s3.get_bucket_notification_configuration(Bucket="photos")
-    assert [one["Id"] for one in answer["QueueConfigurations"]] == ["later"]
-
-
-def test_a_queue_with_a_key_must_let_s3_use_it(shop: Shop) -> None:
-    shop.sqs.set_queue_attributes(QueueUrl=shop.url, Attributes={"KmsMasterKeyId": "alias/aws/sqs"})
-    assert refused(shop, {}) == UNABLE
-
-
-def test_a_queue_in_another_region_or_with_order_is_refused(shop: Shop) -> None:
-    message = refused(shop, {"QueueArn": QUEUE.replace("eu-west-1", "us-east-1")})
-    assert message.startswith("The notification destination service region is not valid")
-    shop.sqs.create_queue(QueueName="line.fifo", Attributes={"FifoQueue": "true"})
-    assert refused(shop, {"QueueArn": ARN.format("sqs", "line.fifo")}) == UNABLE
-
-
-@pytest.mark.parametrize(
-    ("queue", "message"),
-    [
-        ({"QueueArn": "uploads"}, "The ARN could not be parsed"),
-        ({"QueueArn": TOPIC}, "The ARN is not well formed"),
-        ({"Events": ["s3:ObjectShown:*"]}, "The event is not supported for notifications"),
-        (
-            {"Filter": {"Key": {"FilterRules": [{"Name": "middle", "Value": "x"}]}}},
-            "filter rule name must be either prefix or suffix",
-        ),
-    ],
-)
-def test_a_configuration_that_makes_no_sense(shop: Shop, queue: dict[str, Any], message: str) -> None:
-    assert refused(shop, queue) == message
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "start"),
-    [
-        ({}, {"Events": ["s3:ObjectCreated:Put"]}, "Configurations overlap."),
-        ({}, where("in/"), "Configuration is ambiguously defined."),
-        (where("in/"), where("in/a"), "Configuration is ambiguously defined."),
-        (where("", "jpg"), where("", "pg"), "Configuration is ambiguously defined."),
-        (where("in/"), where("", ".jpg"), "Configuration is ambiguously defined."),
-        ({"Id": "same", **where("a")}, {"Id": "same", **where("b")}, "Same ID used"),
-    ],
-)
-def test_configurations_that_overlap(
-    shop: Shop, first: dict[str, Any], second: dict[str, Any], start: str
-) -> None:
-    assert refused(shop, first, second).startswith(start)
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        (where("in/"), where("out/")),
-        (where("in/", ".jpg"), where("in/", ".png")),
-        ({}, {"Events": ["s3:ObjectRemoved:*"]}),
-    ],
-)
-def test_configurations_that_do_not_overlap(
-    shop: Shop, first: dict[str, Any], second: dict[str, Any]
-) -> None:
-    shop.notify(first, second)
-    answer = shop.s3.get_bucket_notification_configuration(Bucket="photos")
-    assert len(answer["QueueConfigurations"]) == 2
-
-
-def test_the_configuration_comes_back_as_aws_shows_it(shop: Shop) -> None:
-    shop.notify({"Id": "one", **where("in/", ".jpg")}, EventBridgeConfiguration={})
-    answer = shop.s3.get_bucket_notification_configuration(Bucket="photos")
-    del answer["ResponseMetadata"]
-    rules = [{"Name": "Prefix", "Value": "in/"}, {"Name": "Suffix", "Value": ".jpg"}]
-    assert answer == {
-        "QueueConfigurations": [
-            {
-                "Id": "one",
-                "QueueArn": QUEUE,
-                "Events": ["s3:ObjectCreated:*"],
-                "Filter": {"Key": {"FilterRules": rules}},
-            }
-        ],
-        "EventBridgeConfiguration": {},
-    }

@@ -9,8 +9,8 @@ from labkit.drawing.services._filters import in_full, phrase
 
 
 def batches(size: Any, window: Any) -> str:
-    """Such as "batch of 10, 5 s"."""
-    told = [f"batch of {size}" if size else "", f"window {window} s" if window else ""]
+    """Such as "polled, batch of 10, window 5 s"."""
+    told = ["polled", f"batch of {size}" if size else "", f"window {window} s" if window else ""]
     return ", ".join(filter(None, told))
 
 

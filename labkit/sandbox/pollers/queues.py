@@ -36,6 +36,8 @@ MOST_HERE: Final = 100
 """Batches of one reader that really run side by side on this machine. AWS goes to 1,250."""
 GATHER: Final = 0.05
 """Seconds in which messages that are on their way at this moment may still join a batch. Ours: AWS polls."""
+_PATIENCE: Final = 8
+"""So many other things may go first without bringing a message."""
 _ENVELOPE: Final = 64
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 900.0
 
@@ -107,15 +109,13 @@ def _room(sandbox: Sandbox, reader: Reader) -> float:
 
 def _others_come_first(sandbox: Sandbox, reader: Reader, queue: Queue) -> bool:
     """Whether something else is due at this moment, which may bring more messages: then that goes first."""
-    reading, now = reader.reading, sandbox.clock.time()
+    reading, store, now = reader.reading, queue._messages, sandbox.clock.time()
     upcoming = sandbox.clock.next_due
-    full = queue._messages.count["available"] >= reader.batch
-    if upcoming is None or full or upcoming > now + GATHER:
-        reading.gathering_since = 0.0
-        return False
-    reading.gathering_since = reading.gathering_since or now
-    if upcoming > reading.gathering_since + GATHER:
-        reading.gathering_since = 0.0
+    if store.arrivals != reading.arrivals:
+        reading.arrivals, reading.patience = store.arrivals, _PATIENCE
+    reading.patience -= 1
+    full = store.count["available"] >= reader.batch
+    if upcoming is None or full or upcoming > now + GATHER or reading.patience < 0:
         return False
     reading.due = sandbox.clock.schedule(max(upcoming, now), poll, reader.id)
     return True

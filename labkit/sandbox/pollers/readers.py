@@ -23,7 +23,8 @@ class Reading:
     """What a reader remembers between two looks. It is copied with the account.
 
     `due` is its one piece of due work for a queue. `held` are messages that were received and wait for their
-    batch to fill, since `held_since`; `gathering_since` is when it let other work go first. `batches` are handed
+    batch to fill, since `held_since`; `arrivals` and `patience` say how long it still
+    lets other work go first. `batches` are handed
     over and not ended, `parked` wait because the consumer was throttled. `busy_since` is when the queue became
     active, `refused` how often in a row a look was not allowed. `lanes` are places in a stream, which is read
     from `began` on.
@@ -32,7 +33,8 @@ class Reading:
     due: Any = None
     held: list[Any] = field(default_factory=list)
     held_since: float = 0.0
-    gathering_since: float = 0.0
+    arrivals: int = 0
+    patience: int = 0
     batches: dict[int, Any] = field(default_factory=dict)
     parked: dict[int, Any] = field(default_factory=dict)
     busy_since: float | None = None

@@ -94,17 +94,14 @@ def ended(result: Result | None, *fields: Any) -> None:
     function = _function(event)
     if result is None:
         clock.schedule(clock.time(), attempt, *event._replace(tries=event.tries - 1))
-        return None
-    if function is None:
-        return _gone(event)
-    if result.error is None:
+    elif function is None:
+        _gone(event)
+    elif result.error is None:
         _tell(function, event, "OnSuccess", "Success", result)
-        return None
-    config = config_for(function, event.via)
-    if event.tries <= int(config.get("MaximumRetryAttempts", len(RETRY_AFTER))):
+    elif event.tries <= int(config_for(function, event.via).get("MaximumRetryAttempts", len(RETRY_AFTER))):
         clock.schedule(clock.time() + RETRY_AFTER[event.tries - 1], attempt, *event)
-        return None
-    _give_up(function, event, "RetriesExhausted", result)
+    else:
+        _give_up(function, event, "RetriesExhausted", result)
 
 
 def config_for(function: Any, via: str) -> dict[str, Any]:
@@ -184,7 +181,7 @@ def _tell(function: Any, event: Event, which: str, condition: str, result: Resul
             options=(
                 ("Source", "lambda"),
                 ("DetailType", f"Lambda Function Invocation Result - {outcome}"),
-                ("Resources", (record["requestContext"]["functionArn"], target)),
+                ("Resources", json.dumps([record["requestContext"]["functionArn"], target])),
             )
         )
     delivery.send(parcel._replace(options=(*parcel.options, (lineage.ATTRIBUTE, event.header))))

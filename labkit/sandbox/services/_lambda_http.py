@@ -120,8 +120,8 @@ def response_of(payload: bytes) -> Response | None:
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "application/json"))
     headers += [("set-cookie", str(cookie)) for cookie in reply.get("cookies") or []]
-    body = reply.get("body")
-    text = "" if body is None else body if isinstance(body, str) else json.dumps(body)
+    inner = reply.get("body")
+    text = "" if inner is None else inner if isinstance(inner, str) else json.dumps(inner)
     try:
         data = (
             base64.b64decode(text, validate=True) if reply.get("isBase64Encoded") is True else text.encode()

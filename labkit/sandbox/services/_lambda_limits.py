@@ -33,7 +33,7 @@ def urls(original: Any, self: Any) -> dict[str, Any]:
     from moto.awslambda.responses import LambdaResponse
     from moto.core.base_backend import BaseBackend
 
-    found: dict[str, Any] = BaseBackend.urls.fget(self)  # type: ignore[attr-defined]
+    found: dict[str, Any] = BaseBackend.urls.fget(self)
     for base in self.url_bases:
         found[f"{base}/.*$"] = LambdaResponse.dispatch
     return found

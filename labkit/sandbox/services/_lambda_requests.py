@@ -102,18 +102,19 @@ def answer(status: int, body: Mapping[str, Any] | None = None) -> tuple[int, dic
 
 
 @functools.lru_cache(maxsize=1)
-def _model() -> dict[str, Any]:
+def model() -> dict[str, Any]:
+    """botocore's model of Lambda."""
     from botocore.loaders import create_loader
 
-    model: dict[str, Any] = create_loader().load_service_model("lambda", "service-2")
-    return model
+    found: dict[str, Any] = create_loader().load_service_model("lambda", "service-2")
+    return found
 
 
 def check(operation: str, params: Mapping[str, Any], but: frozenset[str] = frozenset()) -> None:
     """Refuse parameters that break the model of an operation. `but` names parameters checked elsewhere."""
-    model = _model()
-    shapes = model["shapes"]
-    shape = shapes[model["operations"][operation]["input"]["shape"]]
+    known = model()
+    shapes = known["shapes"]
+    shape = shapes[known["operations"][operation]["input"]["shape"]]
     broken: list[str] = []
     for member, inner in shape["members"].items():
         if member not in but and params.get(member) is not None:

@@ -24,6 +24,7 @@ from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _lambda_fleet as fleets
 from labkit.sandbox.services import _lambda_requests as requests
 from labkit.sandbox.services import _lambda_roles as roles
+from labkit.sandbox.services import _lambda_runtimes as runtimes
 from labkit.sandbox.services._lambda_requests import invalid, refuse
 
 KEPT: Final = ("DeadLetterConfig", "LoggingConfig", "FileSystemConfigs", "SnapStart")
@@ -31,65 +32,7 @@ KEPT: Final = ("DeadLetterConfig", "LoggingConfig", "FileSystemConfigs", "SnapSt
 _MOST_REQUEST: Final = 70_167_211
 """Bytes of a request that carries code: 50 MB of zip file in base64, with some room. From AWS's own error."""
 _MOST_UNZIPPED: Final = 262_144_000
-_MOST_ENVIRONMENT: Final = 4_096
 _MOST_LAYERS: Final = 5
-RESERVED: Final = frozenset(
-    [
-        "_HANDLER",
-        "_X_AMZN_TRACE_ID",
-        "AWS_DEFAULT_REGION",
-        "AWS_REGION",
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_ACCESS_KEY",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_LAMBDA_RUNTIME_API",
-        "LAMBDA_TASK_ROOT",
-        "LAMBDA_RUNTIME_DIR",
-    ]
-)
-DEPRECATED: Final = frozenset(
-    [
-        "nodejs",
-        "nodejs4.3",
-        "nodejs4.3-edge",
-        "nodejs6.10",
-        "nodejs8.10",
-        "nodejs10.x",
-        "nodejs12.x",
-        "nodejs14.x",
-        "nodejs16.x",
-        "java8",
-        "python2.7",
-        "python3.6",
-        "python3.7",
-        "python3.8",
-        "dotnetcore1.0",
-        "dotnetcore2.0",
-        "dotnetcore2.1",
-        "dotnetcore3.1",
-        "dotnet6",
-        "go1.x",
-        "ruby2.5",
-        "ruby2.7",
-        "provided",
-    ]
-)
-"""Runtimes for which AWS creates no functions any more."""
-_SNAPSTART: Final = ("java", "dotnet", "python")
-_NO_SNAPSTART: Final = frozenset(f"python3.{minor}" for minor in range(6, 12)) | {
-    "java8",
-    "java8.al2",
-    "dotnet6",
-}
-
 
 # -- checks ------------------------------------------------------------------------------------------
 
@@ -98,41 +41,12 @@ def check_settings(backend: Any, operation: str, spec: Mapping[str, Any], runtim
     """Refuse settings that AWS refuses. `runtime` and `role` are those the function will have."""
     requests.check(operation, spec, but=frozenset({"Runtime", "Code"}))
     if "Runtime" in spec:
-        _check_runtime(str(spec["Runtime"]))
-    _check_environment((spec.get("Environment") or {}).get("Variables") or {})
+        runtimes.check_runtime(str(spec["Runtime"]))
+    runtimes.check_environment((spec.get("Environment") or {}).get("Variables") or {})
     _check_layers(backend, spec.get("Layers") or [])
-    snap = (spec.get("SnapStart") or {}).get("ApplyOn")
-    if snap == "PublishedVersions" and (runtime in _NO_SNAPSTART or not runtime.startswith(_SNAPSTART)):
-        invalid(f"{runtime} is not supported for SnapStart enabled functions.")
+    if (spec.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
+        runtimes.check_snapstart(runtime)
     _check_dead_letters((spec.get("DeadLetterConfig") or {}).get("TargetArn") or "", role)
-
-
-def _check_runtime(runtime: str) -> None:
-    known = requests._model()["shapes"]["Runtime"]["enum"]
-    if runtime not in known:
-        current = ", ".join(one for one in known if one not in DEPRECATED)
-        invalid(
-            f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
-            f"[{current}] or be a valid ARN"
-        )
-    if runtime in DEPRECATED:
-        invalid(
-            f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
-            "functions. We recommend you use a supported runtime while creating or updating functions."
-        )
-
-
-def _check_environment(variables: Mapping[str, str]) -> None:
-    taken = sorted(name for name in variables if name in RESERVED)
-    start = "Lambda was unable to configure your environment variables because the environment variables you have "
-    if taken:
-        invalid(
-            f"{start}provided contains reserved keys that are currently not supported for modification. "
-            f"Reserved keys used in this request: {', '.join(taken)}"
-        )
-    text = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
-    if len(text.encode()) > _MOST_ENVIRONMENT:
-        invalid(f"{start}provided exceeded the 4KB limit. String measured: {text}")
 
 
 def _check_layers(backend: Any, arns: list[str]) -> None:

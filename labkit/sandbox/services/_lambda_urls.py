@@ -133,7 +133,8 @@ def _check_cors(cors: Mapping[str, Any]) -> None:
             where = (
                 f"Value '{list(cors['AllowMethods'])}' at 'cors.allowMethods' failed to satisfy constraint: "
             )
-            what = f"Member must satisfy constraint: [Member must satisfy enum value set: [{', '.join(sorted(_METHODS))}]]"
+            known = ", ".join(sorted(_METHODS))
+            what = f"Member must satisfy constraint: [Member must satisfy enum value set: [{known}]]"
             requests.refuse(400, "ValidationException", f"1 validation error detected: {where}{what}")
     if cors.get("AllowCredentials") and "*" in (cors.get("AllowOrigins") or []):
         requests.invalid("AllowCredentials cannot be true when AllowOrigins contains *.")

@@ -213,7 +213,10 @@ def _check_target(backend: Any, function: Any, version: str, weights: Mapping[st
         invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
     for other, weight in weights.items():
         if not 0 <= weight <= 1:
-            bounds = "Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0"
+            bounds = (
+                "Member must have value less than or equal to 1.0, "
+                "Member must have value greater than or equal to 0.0"
+            )
             where = f"Value '{{{other}={weight}}}' at 'routingConfig.additionalVersionWeights'"
             text = f"{where} failed to satisfy constraint: Map value must satisfy constraint: [{bounds}]"
             refuse(400, "ValidationException", f"1 validation error detected: {text}")

@@ -21,8 +21,8 @@ Simulated here:
   DeadLetterErrors, DestinationDeliveryFailures), once the notebook has used CloudWatch.
 
 Differs on AWS:
-- Every Python runtime runs on the Python of this machine, with the lab's boto3; every Node.js runtime on its Node, without
-  an SDK for JavaScript and without a way to the account.
+- Every Python runtime runs on the Python of this machine, with the lab's boto3; every Node.js runtime on its Node,
+  without an SDK for JavaScript and without a way to the account.
 - CPU does not grow with memory. A call ends after 10 real seconds at the latest.
 - A function is Active, and a change is done, at once; AWS takes some seconds.
 - An environment is gone after 15 idle minutes and after 6 hours at the latest; AWS gives no figures.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -103,6 +104,7 @@ def policy(action: str, resource: str) -> str:
 
 
 @pytest.fixture
-def shop(sandbox: Sandbox) -> Shop:
-    """The shop in a running account."""
-    return Shop(sandbox)
+def shop(sandbox: Sandbox) -> Iterator[Shop]:
+    """The shop in a running account. Time passes only when a test says so, also on a slow machine."""
+    with sandbox.clock.paused():
+        yield Shop(sandbox)

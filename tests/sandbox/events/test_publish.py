@@ -200,6 +200,7 @@ def test_s3_announces_new_objects_on_the_default_bus(shop: Any) -> None:
 
 def test_a_rehearsal_leaves_no_event_behind(shop: Any) -> None:
     shop.rule("orders", shop.queue("orders"))
+    shop.clock.advance(seconds=1)
     before = shop.sandbox.digest()
     with shop.sandbox.rehearsal():
         shop.put()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
 
 from labkit.sandbox import Sandbox
@@ -268,3 +269,45 @@ def test_what_a_function_calls_follows_from_its_run(functions: Any, sandbox: San
     (run,) = functions.runs()
     (sent,) = sandbox.trace.where(action="SendMessage")
     assert sent.cause == run.sequence
+
+
+def test_destinations_may_be_an_event_bus_or_a_topic(functions: Any, sandbox: Sandbox) -> None:
+    url, arn = functions.queue("seen")
+    open_to_all = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]}
+    boto3.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(open_to_all)})
+    events, sns = boto3.client("events"), boto3.client("sns")
+    events.put_rule(Name="done", EventPattern=json.dumps({"source": ["lambda"]}))
+    events.put_targets(Rule="done", Targets=[{"Id": "1", "Arn": arn}])
+    topic = sns.create_topic(Name="done")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    functions.make()
+    bus = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
+    for target in (bus, topic):
+        functions.api.put_function_event_invoke_config(
+            FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": target}}
+        )
+        functions.send({"to": target})
+        sandbox.clock.advance(2)
+    event, record = (json.loads(message["Body"]) for message in functions.received(url))
+    if "detail-type" not in event:
+        event, record = record, event
+    assert event["detail-type"] == "Lambda Function Invocation Result - Success"
+    assert event["resources"] == [f"{FUNCTION}:$LATEST", bus]
+    assert event["detail"]["responsePayload"] == {"to": bus}
+    assert record["responsePayload"] == {"to": topic}
+
+
+def test_a_loop_through_a_queue_is_stopped_after_sixteen_runs(functions: Any, sandbox: Sandbox) -> None:
+    url, arn = functions.queue("loop")
+    functions.make(
+        f"""
+        import boto3
+        def handler(event, context):
+            boto3.client("sqs").send_message(QueueUrl="{url}", MessageBody="again")
+        """
+    )
+    functions.api.create_event_source_mapping(FunctionName="f", EventSourceArn=arn, BatchSize=1)
+    boto3.client("sqs").send_message(QueueUrl=url, MessageBody="start")
+    sandbox.clock.advance(minutes=5)
+    assert len(functions.runs()) == 16
+    assert sandbox.trace.where(action="RecursiveInvocationStopped")

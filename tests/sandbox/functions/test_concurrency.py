@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_throttled_events_wait_and_run_when_there_is_room(functions: Any, sandbo
     sandbox.clock.advance(minutes=10)
     assert len(functions.runs()) == 3
     starts = sorted(event.time for event in functions.runs())
-    assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier >= 60 for earlier, later in itertools.pairwise(starts))
 
 
 def test_throttled_events_wait_six_hours_at_most(functions: Any, sandbox: Sandbox) -> None:
@@ -79,7 +80,7 @@ def test_throttled_events_wait_six_hours_at_most(functions: Any, sandbox: Sandbo
     assert record["requestPayload"] == {"late": True}
     assert "responsePayload" not in record
     waits = [event.time for event in sandbox.trace.where(action="InvocationThrottled")]
-    steps = [round(later - earlier) for earlier, later in zip(waits, waits[1:], strict=False)]
+    steps = [round(later - earlier) for earlier, later in itertools.pairwise(waits)]
     assert steps[:5] == [1, 2, 4, 8, 16]
 
 

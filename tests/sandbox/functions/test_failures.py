@@ -1,5 +1,7 @@
 """Functions that go wrong in every way: AWS's answer, AWS's log line, and nothing else is harmed."""
 
+# ruff: noqa: E501 (a row of a table, or of JavaScript, is one line)
+
 from __future__ import annotations
 
 import re

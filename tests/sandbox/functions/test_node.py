@@ -1,5 +1,7 @@
 """Functions in Node.js run where the machine has Node, and are refused clearly where it has not."""
 
+# ruff: noqa: E501 (a row of a table, or of JavaScript, is one line)
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,7 @@
 """What a function may be: AWS's limits at creation and at every change, and what it shows of itself."""
 
+# ruff: noqa: E501 (a row of a table, or of JavaScript, is one line)
+
 from __future__ import annotations
 
 import io
@@ -133,10 +135,12 @@ def test_bad_code_leaves_the_old_code_running(functions: Any) -> None:
 
 def test_code_that_unpacks_to_more_than_250_mb_is_refused(functions: Any) -> None:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("model.bin", "w", force_zip64=True) as file:
-            for _ in range(63):
-                file.write(bytes(1 << 22))
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("model.bin", "w", force_zip64=True) as file,
+    ):
+        for _ in range(63):
+            file.write(bytes(1 << 22))
     seen = functions.refused(functions.make, Code={"ZipFile": buffer.getvalue()})
     assert seen == (INVALID, "Unzipped size must be smaller than 262144000 bytes")
 

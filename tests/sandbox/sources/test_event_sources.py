@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -13,8 +14,9 @@ from tests.sandbox.sources.kit import FAILS, PICKY, QUEUES, SAYS, Kit, statement
 
 
 @pytest.fixture
-def kit(sandbox: Sandbox) -> Kit:
-    return Kit(sandbox)
+def kit(sandbox: Sandbox) -> Iterator[Kit]:
+    with sandbox.clock.paused():  # the same story on a slow machine
+        yield Kit(sandbox)
 
 
 def dead_letters(kit: Kit, most: int, name: str = "dead") -> tuple[str, str]:

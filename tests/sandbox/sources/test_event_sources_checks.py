@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -14,11 +15,12 @@ from tests.sandbox.sources.kit import PLACE, QUEUES, Kit, statement
 
 
 @pytest.fixture
-def kit(sandbox: Sandbox) -> Kit:
-    kit = Kit(sandbox)
-    kit.queue()
-    kit.function()
-    return kit
+def kit(sandbox: Sandbox) -> Iterator[Kit]:
+    with sandbox.clock.paused():
+        kit = Kit(sandbox)
+        kit.queue()
+        kit.function()
+        yield kit
 
 
 def refused(kit: Kit, **settings: Any) -> tuple[str, str]:

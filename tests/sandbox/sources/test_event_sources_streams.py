@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -68,8 +69,9 @@ class Streams(Kit):
 
 
 @pytest.fixture
-def kit(sandbox: Sandbox) -> Streams:
-    return Streams(sandbox)
+def kit(sandbox: Sandbox) -> Iterator[Streams]:
+    with sandbox.clock.paused():  # the same story on a slow machine
+        yield Streams(sandbox)
 
 
 # -- DynamoDB ------------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 The worker runs `bridge.py` as its handler; that starts Node once, hands it each event, and hands back what it says.
 Node keeps its modules between calls, as on AWS. It has the function's folders and no network.
 
-Differs on AWS: this machine's Node runs whatever the runtime setting says. There is no AWS SDK for JavaScript and no way
-to the account. `setTimeout` waits for real. The memory limit holds for JavaScript's heap, and Max Memory Used is that of
-the worker alone.
+Differs on AWS: this machine's Node runs whatever the runtime setting says. There is no AWS SDK for JavaScript and no
+way to the account. `setTimeout` waits for real. The memory limit holds for JavaScript's heap, and Max Memory Used is
+that of the worker alone.
 """
 
 from __future__ import annotations
