@@ -25,8 +25,10 @@ HUGE: Final = 200
 """Nodes and connections above which a quick layout has to do."""
 HEADER: Final = 8.0
 """Graphviz leaves room around a title by itself; with this, it is just enough."""
-_OVER: Final = 16.0
-"""More room below titles when connections lead back: they are drawn over the tiles."""
+_OVER: Final = 34.0
+"""More room below titles when connections pass over the tiles."""
+_ON_TOP: Final = 16.0
+"""More room below titles when something is drawn above a tile."""
 MOST_PLACED: Final = 60
 """Connections above which labels stay where Graphviz puts them: to find better places would take too long."""
 _FLAT: Final = 6.0
@@ -106,7 +108,7 @@ def source(diagram: Diagram, plan: Plan) -> str:
     pairs = [(edge.source.id, edge.target.id) for edge in diagram.edges]
     behind = _behind_the_outside(diagram, pairs)
     column, back = ranks.columns([node.id for node in diagram.nodes], [*pairs, *behind])
-    header = HEADER + (_OVER if _needs_room(diagram, back, pairs, column) else 0)
+    header = HEADER + _room_needed(diagram, back, pairs, column)
     graph.attr("edge", arrowsize="0.62", fontname="Helvetica", weight="3")
     texts = {node.id: node_texts(node) for node in diagram.nodes}
     room = max((one.height for one in texts.values()), default=0.0)  # equal heights make straight lines
@@ -132,7 +134,9 @@ def _fill(
     inner = [(number, one) for number, one in _last_first(diagram.groups) if one.parent is group]
     for number, one in inner:
         with graph.subgraph(name=f"cluster_{one.id}") as frame:
-            frame.attr(label=_cell(GROUP_MARK, number, header_width(one), room[1]), margin="13")
+            holds = any(node.group is one for node in diagram.nodes)
+            height = room[1] if holds else min(room[1], HEADER + _ON_TOP)
+            frame.attr(label=_cell(GROUP_MARK, number, header_width(one), height), margin="13")
             if _is_empty(diagram, one):  # a cluster without nodes is not drawn at all
                 frame.node(f"{one.id}_empty", label="", shape="box", width="2.2", height="0.6", style="invis")
             _fill(frame, diagram, one, texts, room)
@@ -153,12 +157,14 @@ def group_title(group: Group) -> str:
     return text.cut(group.title, style.TITLE, 2 * style.NAME_WIDTH, bold=True)
 
 
-def _needs_room(
+def _room_needed(
     diagram: Diagram, back: set[ranks.Pair], pairs: Sequence[ranks.Pair], column: Mapping[str, int]
-) -> bool:
-    """Whether something is drawn above the tiles: a mark, a pile, a line that passes over a column."""
-    over = any(a == b or column[b] - column[a] > 1 for a, b in pairs)
-    return over or bool(back) or any(node.mark or node.count > 1 for node in diagram.nodes)
+) -> float:
+    """Room for what is drawn above the tiles: a mark, a pile, a line that passes over a column."""
+    if back or any(column[b] - column[a] > 1 for a, b in pairs):
+        return _OVER
+    on_top = any(node.mark or node.count > 1 for node in diagram.nodes) or any(a == b for a, b in pairs)
+    return _ON_TOP if on_top else 0.0
 
 
 def _is_empty(diagram: Diagram, group: Group) -> bool:
@@ -199,7 +205,8 @@ def _connect(
             continue
         more = {"id": f"e{number}", "constraint": "false" if pair in folded else "true"}
         if (said := label_texts(edge)) is not None:
-            height = said.height if len(diagram.edges) > MOST_PLACED else min(said.height, _FLAT)
+            near = column[pair[1]] - column[pair[0]] == 1 and len(diagram.edges) <= MOST_PLACED
+            height = min(said.height, _FLAT) if near else said.height
             more["label"] = _cell(LABEL_MARK, number, said.width, height)
         _draw_edge(graph, pair, pair in back, more)
     for leaf, before in leaves.items():

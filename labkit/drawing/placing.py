@@ -162,7 +162,7 @@ def _tiles(diagram: Diagram, layout: Layout) -> Iterator[Box]:
         above = 11.0 if node.mark or node.count > 1 else 2.0
         middle = tile.x + tile.width / 2
         yield Box(tile.x - 3, tile.y - above, tile.width + 6, tile.height + above)
-        yield Box(middle - texts.width / 2, tile.bottom, texts.width, texts.height)
+        yield Box(middle - texts.width / 2 - 5, tile.bottom, texts.width + 10, texts.height + 2)
 
 
 def _overlap(one: Box, other: Box, least: float = 0.0) -> float:

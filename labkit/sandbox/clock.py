@@ -151,15 +151,11 @@ class Clock:
 
         Returns how many pieces of work were played.
         """
-        played, brought = 0, itertools.count(1)
-        while not self._playing and self._heap and self._heap[0][0] <= self.time():
+        played, left = 0, len(self._live) + _MOST_AT_ONCE
+        while not self._playing and left > played and self._heap and self._heap[0][0] <= self.time():
             now = self.time()
-            # Work of the first round was there before. What it makes is played too, but a circle must end.
-            stop = (lambda: next(brought) > _MOST_AT_ONCE) if played else None
-            played += self._play_until(now, stop)
+            played += self._play_until(now, _after(left - played))
             self._go_to(max(now, self.time()) if self._still else real_time() + self._offset)
-            if next(brought) > _MOST_AT_ONCE:
-                break
         return played
 
     @property
@@ -312,6 +308,12 @@ class Clock:
             yield
         finally:
             self._playing = outer
+
+
+def _after(pieces: int) -> Callable[[], bool]:
+    """A condition that holds when it was asked so many times."""
+    asked = itertools.count(1)
+    return lambda: next(asked) >= pieces
 
 
 def _duration(parts: dict[str, float]) -> float:
