@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = ["errors", "pins", "sandbox", "workload", "judging", "drawing", "course", "notebook", "lab", "workbook"]
+FLOORS = [
+    "errors",
+    "pins",
+    "sandbox",
+    "workload",
+    "judging",
+    "drawing",
+    "course",
+    "notebook",
+    "lab",
+    "workbook",
+]
 """Ground floor first. `cli`, `doctor`, `init` and the installer stand outside: they start the house."""
 MODULES = sorted((ROOT / "labkit").rglob("*.py"))
 

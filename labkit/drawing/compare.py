@@ -210,9 +210,7 @@ def _edges(
 
 def _says(ours: Edge, theirs: Edge) -> bool:
     """Whether the label says what is wanted. The wanted label's words have to stand in it, in order."""
-    return (
-        not theirs.label or f" {theirs.label.casefold()} " in f" {ours.said.casefold().replace(',', ' ')} "
-    )
+    return not theirs.label or f" {theirs.label.casefold()} " in f" {ours.said.casefold().replace(',', ' ')} "
 
 
 # -- in words, and with marks --------------------------------------------------------------------

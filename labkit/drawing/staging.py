@@ -95,9 +95,7 @@ def _resolved(scene: Scene, links: Iterable[Link]) -> list[tuple[str, str, Link]
     return found
 
 
-def _with_badges(
-    scene: Scene, ends: list[tuple[str, str, Link]], roles: bool
-) -> list[tuple[str, str, Link]]:
+def _with_badges(scene: Scene, ends: list[tuple[str, str, Link]], roles: bool) -> list[tuple[str, str, Link]]:
     """Roles as badges: arrows to them would hide the rest. A role that nothing else leads to is no node then."""
     worn, left = set(), []
     for source, target, link in ends:

@@ -9,7 +9,6 @@ from typing import Final, Protocol
 from labkit.errors import UsageError
 from labkit.sandbox import Sandbox
 
-
 _NOW: Final = 1e-5
 """Seconds that are no time: Python's clock is set in whole microseconds."""
 

@@ -67,7 +67,9 @@ def role(name: str, principal: dict[str, str] | None = None) -> str:
     made = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     boto3.client("iam").put_role_policy(
-        RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        RoleName=name,
+        PolicyName="own",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
     )
     return str(made["Role"]["Arn"])
 
@@ -106,7 +108,12 @@ def everything(sandbox: Sandbox) -> None:
     app = role("app")
     role("auditor", {"AWS": app})
     services = {"Service": ["s3.amazonaws.com", "events.amazonaws.com", "sns.amazonaws.com"]}
-    allowed = {"Effect": "Allow", "Principal": services, "Action": "sqs:SendMessage", "Resource": arn("sqs", "jobs")}
+    allowed = {
+        "Effect": "Allow",
+        "Principal": services,
+        "Action": "sqs:SendMessage",
+        "Resource": arn("sqs", "jobs"),
+    }
     jobs = queue("jobs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
     work = function("work", app)
     boto3.client("lambda").put_function_event_invoke_config(

@@ -208,7 +208,9 @@ def test_high_throughput_needs_both_attributes(sqs: Any) -> None:
 
 
 def test_making_a_queue_again_finds_it_or_says_what_differs(sqs: Any) -> None:
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*"}]})
+    policy = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*"}]}
+    )
     given = {"DelaySeconds": "5", "Policy": policy, "SqsManagedSseEnabled": "true"}
     url = sqs.create_queue(QueueName="orders", Attributes=given)["QueueUrl"]
     assert sqs.create_queue(QueueName="orders", Attributes=given)["QueueUrl"] == url

@@ -22,7 +22,9 @@ def show(scene: Scene, backend: Any) -> None:
     """Buses, their rules, where the rules deliver, and what is kept. The default bus only when it is used."""
     for bus in backend.event_buses.values():
         rules = [rule for rule in bus.rules.values() if not rule.managed_by]
-        scene.resource(bus.arn, "eventbridge", bus.name, "event bus", spare=bus.name == "default" and not rules)
+        scene.resource(
+            bus.arn, "eventbridge", bus.name, "event bus", spare=bus.name == "default" and not rules
+        )
         for rule in rules:
             _show_rule(scene, bus.arn, rule)
     for archive in backend.archives.values():

@@ -19,7 +19,9 @@ def show(scene: Scene, backend: Any) -> None:
         policy = queue.redrive_policy
         if isinstance(policy, dict):
             receives = plural(int(policy.get("maxReceiveCount", 0)), "receive")
-            scene.link(queue.queue_arn, policy.get("deadLetterTargetArn"), f"after {receives}", style="failure")
+            scene.link(
+                queue.queue_arn, policy.get("deadLetterTargetArn"), f"after {receives}", style="failure"
+            )
 
 
 def _detail(queue: Any) -> str:
