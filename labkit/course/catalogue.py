@@ -184,23 +184,24 @@ def load_checks(lab: BuiltLab) -> Checks:
 
     Raises LabkitError where the file is missing or does not run: that is never the learner's fault.
     """
-    from labkit.judging.exercises import load_checks as load  # here: the list of labs is asked for without it
+    from labkit.judging import exercises  # here: the list of labs is asked for without it
 
+    files = exercises.check_files(lab.checks)
     try:
-        stat = lab.checks.stat()
+        stamp = tuple((str(one), (stat := one.stat()).st_mtime_ns, stat.st_size) for one in files)
     except OSError as error:
         raise LabkitError(
             f"The checks of lab {lab.number} cannot be read ({error.strerror}: {lab.checks}). Restore the file."
         ) from None
-    stamp = (stat.st_mtime_ns, stat.st_size)
     known = _loaded.get(lab.checks)
     if known is None or known[0] != stamp:
-        linecache.checkcache(str(lab.checks))
-        known = _loaded[lab.checks] = (stamp, load(lab.checks))
+        for one in files:
+            linecache.checkcache(str(one))
+        known = _loaded[lab.checks] = (stamp, exercises.load_checks(lab.checks))
     return known[1]
 
 
-_loaded: dict[Path, tuple[tuple[int, int], Checks]] = {}
+_loaded: dict[Path, tuple[tuple[tuple[str, int, int], ...], Checks]] = {}
 
 
 def _lab_files(root: Path) -> list[Path]:

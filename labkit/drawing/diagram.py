@@ -137,7 +137,8 @@ class Diagram(Card):
     ) -> Node:  # fmt: skip
         """Add a node; `d.node("sqs", "orders")` is `d.sqs("orders")`.
 
-        `badge` is the role it works with, `trouble` what goes wrong in it. Raises `NotFound` for an unknown service, with the nearest ones.
+        `badge` is the role it works with, `trouble` what goes wrong in it.
+        Raises `NotFound` for an unknown service, with the nearest ones.
         """
         kind = _service(service)
         shown = _named(name, kind.title, f'd.{kind.word}("orders")')

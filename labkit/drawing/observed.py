@@ -53,15 +53,13 @@ class _Reader:
         elif event.kind == "call":
             if module is not None and event.action in getattr(module, "CALLS", ()):
                 self.call(module, event)
-        elif (counts := _COUNTS.get(event.action)) is not None:
-            source = event.params.get("source") or event.resource
-            target = event.params.get("target") or event.params.get("Endpoint")
-            if (tally := self.tally(source, target)) is not None:
-                counts(tally, event)
+        elif event.action in _COUNTS or event.action in _ONE:
+            self.carried(event)
         elif event.action in _RUNS:
             self.run(event)
         elif module is not None and (named := getattr(module, "MOVES", {}).get(event.action)):
-            if (tally := self.tally(event.resource, event.params.get(named))) is not None:
+            tally = self.tally(event.resource, event.params.get(named))
+            if tally is not None:
                 tally.moved += 1
 
     # -- calls -----------------------------------------------------------------------------------
@@ -104,17 +102,25 @@ class _Reader:
             self.scene.links.append(link)
         return link.tally
 
+    def carried(self, event: Event) -> None:
+        """Something was on its way from one resource to another."""
+        source = event.params.get("source") or event.resource
+        tally = self.tally(source, event.params.get("target") or event.params.get("Endpoint"))
+        if tally is None:
+            return
+        if event.action in _COUNTS:
+            _COUNTS[event.action](tally, event)
+            return
+        what = _ONE[event.action]
+        setattr(tally, what, getattr(tally, what) + 1)
+        tally.standing = tally.standing if what == "filtered" else ""
+
     def run(self, event: Event) -> None:
         resource = self.scene.resources.get(self.key(event.resource))
         if resource is not None:
             resource.counts[_RUNS[event.action]] += 1
             if event.action == "Invocation" and event.error:
                 resource.counts["failed"] += 1
-
-
-def _delivered(tally: Tally, event: Event) -> None:
-    tally.arrived += 1
-    tally.standing = ""
 
 
 def _batch(tally: Tally, event: Event) -> None:
@@ -144,28 +150,22 @@ def _dropped(tally: Tally, event: Event) -> None:
         tally.blame(REFUSED, event.error, event.message, event.note)
 
 
-def _dead(tally: Tally, event: Event) -> None:
-    tally.dead += 1
-    tally.standing = ""
-
-
-def _filtered(tally: Tally, event: Event) -> None:
-    tally.filtered += 1
-
-
 _COUNTS: Final[Mapping[str, Callable[[Tally, Event], None]]] = {
-    "Delivered": _delivered,
     "DeliveryFailed": _failed,
     "DeliveryRefused": _refused,
-    "DeadLettered": _dead,
     "Dropped": _dropped,
     "BatchDelivered": _batch,
     "BatchFailed": _batch_failed,
     "PollRefused": _refused,
-    "FilteredOut": _filtered,
-    "MessageFiltered": _filtered,
 }
 """What happened to something on its way -> how it is counted."""
+_ONE: Final = {
+    "Delivered": "arrived",
+    "DeadLettered": "dead",
+    "FilteredOut": "filtered",
+    "MessageFiltered": "filtered",
+}
+"""What happened to something on its way -> of what it is one more."""
 
 
 def _caller(scene: Scene, name: str) -> str | None:

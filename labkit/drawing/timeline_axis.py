@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -56,12 +57,15 @@ class Tick:
 class Axis:
     """From time (seconds since 1970, virtual) to a place between 0 and `width`, and back to words."""
 
-    def __init__(self, moments: Iterable[float], start: float, end: float, width: float) -> None:
+    def __init__(
+        self, moments: Iterable[float], start: float, end: float, width: float, uneven: bool = False
+    ) -> None:
         self.start = start
         self.end = max(end, start + SHORTEST_SPAN)
         self.width = width
         inside = sorted({start, self.end, *(one for one in moments if start < one < self.end)})
-        self.stretches = _stretches(inside, width)
+        self.uneven = uneven
+        self.stretches = _uneven(inside, width) if uneven else _stretches(inside, width)
         self._starts = [stretch.start for stretch in self.stretches]
 
     def at(self, time: float) -> float:
@@ -78,6 +82,8 @@ class Axis:
 
     def ticks(self) -> list[Tick]:
         """Round times along the axis, and at least one in every stretch that is not cut."""
+        if self.uneven:
+            return self._ticks_at_moments()
         ticks: list[Tick] = []
         day, free = "", 0.0
         for stretch in self.stretches:
@@ -91,6 +97,31 @@ class Axis:
                 ticks.append(Tick(place, label, date if date != day else ""))
                 day, free = date, place + _TICK_ROOM * 0.75
         return ticks
+
+
+    def _ticks_at_moments(self) -> list[Tick]:
+        """The times at which something happens, as many as have room: between them, no distance tells a time."""
+        ticks: list[Tick] = []
+        day, free = "", 0.0
+        for stretch in self.stretches:
+            if stretch.left < free:
+                continue
+            date = date_of(stretch.start)
+            ticks.append(Tick(stretch.left, clock_time(stretch.start), date if date != day else ""))
+            day, free = date, stretch.left + _TICK_ROOM
+        return ticks
+
+
+def _uneven(moments: list[float], width: float) -> list[Stretch]:
+    """Every gap as wide as the square root of its length."""
+    gaps = list(itertools.pairwise(moments))
+    roots = [math.sqrt(end - start) for start, end in gaps]
+    scale = width / sum(roots)
+    stretches, left = [], 0.0
+    for (start, end), root in zip(gaps, roots, strict=True):
+        stretches.append(Stretch(start, end, left, left + root * scale, False))
+        left += root * scale
+    return stretches
 
 
 def _stretches(moments: list[float], width: float) -> list[Stretch]:

@@ -106,9 +106,10 @@ class LanesDrawing:
         self._bars[bar.state].append(FancyBboxPatch((left, top), wide, self._thick, boxstyle=round_))
         clear = [left + 4, *sorted(x for x in taken if left < x + 10 and x - 10 < right), right - 4]
         begin, end = max(itertools.pairwise(clear), key=lambda part: part[1] - part[0])
-        fits = end - begin - 24 >= text.width(look.word, _WORD) and self._thick >= 12
+        word = bar.said or look.word
+        fits = end - begin - 24 >= text.width(word, _WORD) and self._thick >= 12
         if fits:
-            self._word((begin + end) / 2, y, look.word, look.ink, look.fill)
+            self._word((begin + end) / 2, y, word, look.ink, look.fill)
         return fits
 
     def _until(self, bar: Bar, look: Look, left: float, right: float, ends: float, y: float) -> None:

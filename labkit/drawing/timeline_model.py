@@ -46,13 +46,14 @@ class Bar:
     """A lane is in a state from `start` to `end` (seconds since 1970, virtual).
 
     `planned` is when the state will end by itself; only the last bar of a lane has it, and only when that is
-    still to come.
+    still to come. `said` stands on the bar instead of the word of its state.
     """
 
     start: float
     end: float
     state: str
     planned: float = 0.0
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Lane:
     def since(self, start: float) -> Lane | None:
         """The lane from a time on, or None when nothing of it is left."""
         bars = tuple(
-            Bar(max(bar.start, start), bar.end, bar.state, bar.planned)
+            replace(bar, start=max(bar.start, start))
             for bar in self.bars
             if bar.end >= start
         )
@@ -134,7 +135,8 @@ class Story:
     `nouns` are the words for one lane and for several. `looks` and `signs` are in the order of the legend.
     `now` is the time of the account. `known` are the resources one could ask for. `notices` says of lanes what
     a reader should see first, best first. `empty` is told when there is no lane. A story whose lanes can be
-    `counted` by state is drawn as counts when there are `many`.
+    `counted` by state is drawn as counts when there are `many`. An `uneven` one is drawn with short waits widened and
+    long ones narrowed: a retry after a second and one after an hour are both seen.
     """
 
     title: str
@@ -148,6 +150,7 @@ class Story:
     empty: str = "Nothing has happened yet."
     counted: bool = True
     many: bool = False
+    uneven: bool = False
 
     @property
     def begin(self) -> float:

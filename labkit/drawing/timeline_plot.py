@@ -26,7 +26,7 @@ _COLUMNS: Final = 700
 def lanes_svg(story: Story, start: float) -> str:
     """One lane each, as SVG."""
     moments = [moment for lane in story.lanes for moment in lane.moments()]
-    axis = Axis(moments, start, max([story.now, *moments]), PLOT)
+    axis = Axis(moments, start, max([story.now, *moments]), PLOT, story.uneven)
     row = 36 if len(story.lanes) <= 12 else 28 if len(story.lanes) <= 24 else 22
     with drawing():
         figure, axes = _frame(story, axis, row * len(story.lanes))
@@ -99,6 +99,8 @@ def _ticks(axes: Any, axis: Axis, height: float) -> None:
     for tick in ticks:
         axes.axvline(tick.place, color=RULE, linewidth=0.8, zorder=0.5)
     axes.text(12 - LEFT, height + 9, "time in the lab (UTC)", color=SOFT, size=11, va="top")
+    if axis.uneven:
+        axes.text(12 - LEFT, height + 24, "long waits are drawn shorter", color=SOFT, size=10, va="top")
 
 
 def _tear(axes: Any, stretch: Stretch, height: float) -> None:

@@ -18,16 +18,17 @@ class NotLiteral(LabkitError):
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing a check can judge: its id, what is wanted, and the line it stands in."""
+    """One thing a check can judge: its id, what is wanted, and the file and line it stands in."""
 
     id: str
     wanted: str
     prerequisite: bool
     line: int
+    file: str
 
 
 def scan(function: Callable[..., Any]) -> tuple[Criterion, ...]:
-    """The criteria of a check in the order of its source, those of helpers in its module included.
+    """The criteria of a check in the order of its source, those of helpers in the lab's checks included.
 
     A helper counts when the check hands its `expect` on to it. An id that stands in several places (two
     branches) is listed once. Raises `NotLiteral` when an id or a `wanted` text is not a literal.
@@ -51,7 +52,7 @@ def _scan(function: Callable[..., Any], name: str, seen: set[tuple[str, str]]) -
         line = code.co_firstlineno + call.lineno - 1
         form = _form(call, name)
         if form is not None:
-            yield _criterion(call, form, f"{code.co_filename}, line {line}", line)
+            yield _criterion(call, form, code.co_filename, line)
         elif isinstance(call.func, ast.Name):
             yield from _helper(function, call, call.func.id, name, seen)
 
@@ -60,7 +61,7 @@ def _helper(
     function: Callable[..., Any], call: ast.Call, called: str, name: str, seen: set[tuple[str, str]]
 ) -> Iterator[Criterion]:
     helper = function.__globals__.get(called)
-    if not inspect.isfunction(helper) or helper.__module__ != function.__module__:
+    if not inspect.isfunction(helper) or _package(helper) != _package(function):
         return
     parameters = list(inspect.signature(helper).parameters)
     for place, argument in enumerate(call.args):
@@ -69,6 +70,10 @@ def _helper(
     for keyword in call.keywords:
         if keyword.arg and _is_name(keyword.value, name):
             yield from _scan(helper, keyword.arg, seen)
+
+
+def _package(function: Callable[..., Any]) -> str:
+    return function.__module__.partition(".")[0]
 
 
 def _form(call: ast.Call, name: str) -> str | None:
@@ -80,11 +85,12 @@ def _form(call: ast.Call, name: str) -> str | None:
     return None
 
 
-def _criterion(call: ast.Call, form: str, where: str, line: int) -> Criterion:
+def _criterion(call: ast.Call, form: str, file: str, line: int) -> Criterion:
+    where = f"{file}, line {line}"
     key = _text(call.args[0] if call.args else None, "id", where)
     # In `expect.call` everything after the function belongs to the learner's function.
     wanted = _text(_wanted(call, None if form == "call" else 2), "wanted", where)
-    return Criterion(key, wanted, form == "found", line)
+    return Criterion(key, wanted, form == "found", line, file)
 
 
 def _wanted(call: ast.Call, place: int | None) -> ast.expr | None:

@@ -1,7 +1,13 @@
-"""An exercise: one function that states what a finished exercise does, and what a learner reads about it."""
+"""An exercise: one function that states what a finished exercise does, and what a learner reads about it.
+
+A lab's checks stand in checks.py. When that grows too long, more files stand beside it: checks_1_life.py,
+checks_2_polling.py. They are read in the order of their names, each is one module of the package that checks.py
+is, so `from . import something` takes from checks.py what they share.
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import re
@@ -126,7 +132,10 @@ def question(
 
 @dataclass(frozen=True)
 class Checks:
-    """What one checks.py holds. `figure` makes the diagram of the account as it should be, where there is one."""
+    """What the checks of one lab hold. `figure` makes the diagram of the account as it should be, if there is one.
+
+    `path` is checks.py, which may have others beside it: `check_files`.
+    """
 
     path: Path
     exercises: dict[str, Exercise]
@@ -146,41 +155,53 @@ class Checks:
         return self.questions[name]
 
 
+def check_files(path: Path) -> list[Path]:
+    """The files with a lab's checks: checks.py and every checks_NAME.py beside it, in the order of their names."""
+    return [path, *sorted(path.parent.glob("checks_*.py"))]
+
+
 def load_checks(path: Path) -> Checks:
-    """Import a lab's checks.py by its path. Raises `BadChecks` when it cannot be imported."""
-    module = _import(path)
+    """Import a lab's checks.py, and those beside it, by its path. Raises `BadChecks` when one cannot be imported."""
+    modules = _import(path)
     exercises: dict[str, Exercise] = {}
     questions: dict[str, Question] = {}
-    for name, thing in vars(module).items():
-        if isinstance(thing, Exercise):
-            exercises[thing.name] = thing
-        elif isinstance(thing, Question):
-            thing.name = name
-            questions[name] = thing
-    return Checks(path, exercises, questions, getattr(module, "figure", None))
+    for module in modules:
+        for name, thing in vars(module).items():
+            if isinstance(thing, Exercise) and thing.function.__module__ == module.__name__:
+                exercises[thing.name] = thing
+            elif isinstance(thing, Question):
+                thing.name = name
+                questions[name] = thing
+    return Checks(path, exercises, questions, getattr(modules[0], "figure", None))
 
 
-def _import(path: Path) -> ModuleType:
+def _import(path: Path) -> list[ModuleType]:
+    """The modules of `check_files`: checks.py is the package, the others are its modules."""
     name = "labkit_checks_" + re.sub(r"\W", "_", path.parent.name)
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
     if spec is None or spec.loader is None:
         raise BadChecks(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
-    before = sys.modules.get(name)
+    before = _taken_out(name)
     sys.modules[name] = module  # type hints of the checks are looked up here
+    importlib.invalidate_caches()  # a file may have been written a moment ago
+    reading = path
+    modules = [module]
     try:
         spec.loader.exec_module(module)
+        for reading in check_files(path)[1:]:
+            modules.append(importlib.import_module(f"{name}.{reading.stem}"))
     except Exception as error:
-        _put_back(name, before)
-        raise BadChecks(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
+        _taken_out(name)
+        sys.modules.update(before)
+        raise BadChecks(f"{reading} cannot be imported: {type(error).__name__}: {error}") from error
+    return modules
 
 
-def _put_back(name: str, before: ModuleType | None) -> None:
-    if before is None:
-        sys.modules.pop(name, None)
-    else:
-        sys.modules[name] = before
+def _taken_out(name: str) -> dict[str, ModuleType]:
+    """Take a lab's modules out of Python's list of modules, and return them."""
+    known = [one for one in sys.modules if one == name or one.startswith(f"{name}.")]
+    return {one: sys.modules.pop(one) for one in known}
 
 
 def _require_shape(function: Callable[..., Any]) -> None:

@@ -54,9 +54,8 @@ class Lab:
         return self.checks.questions[name]
 
     def in_checks(self, exercise: str, what: str, how: str) -> Problem:
-        """A problem at the place in checks.py where an exercise is defined."""
-        line = self.checks.exercises[exercise].function.__code__.co_firstlineno
-        return Problem(self.checks.path, line, what, how)
+        """A problem at the place in the checks where an exercise is defined."""
+        return _at(self.checks.exercises[exercise], what, how)
 
 
 def bind(path: Path, root: Path) -> Lab:
@@ -71,6 +70,11 @@ def bind(path: Path, root: Path) -> Lab:
     if problems:
         raise SourceError(problems)
     return lab
+
+
+def _at(exercise: Exercise, what: str, how: str) -> Problem:
+    """A problem where an exercise is defined."""
+    return Problem(Path(exercise.file), exercise.function.__code__.co_firstlineno, what, how)
 
 
 def _checks(path: Path) -> Checks:
@@ -93,16 +97,14 @@ def _exercise_problems(source: LabSource, checks: Checks) -> Iterator[Problem]:
             yield source.problem(stub.line, f"checks.py has no exercise {name!r}.", how)
     for name, exercise in checks.exercises.items():
         if name not in stubs:
-            line = exercise.function.__code__.co_firstlineno
             how = f'Add `# %% stub exercise="{name}"` to {source.path.name}, or delete the function.'
-            yield Problem(checks.path, line, f"The exercise {name!r} has no stub.", how)
+            yield _at(exercise, f"The exercise {name!r} has no stub.", how)
     both = [name for name in stubs if name in checks.exercises]
     defined = [name for name in checks.exercises if name in stubs]
     for here, there in zip(both, defined, strict=True):
         if here != there:
-            line = checks.exercises[there].function.__code__.co_firstlineno
             how = f"Put the functions into the order of {source.path.name}."
-            yield Problem(checks.path, line, f"{there!r} stands where the lab has {here!r}.", how)
+            yield _at(checks.exercises[there], f"{there!r} stands where the lab has {here!r}.", how)
             break
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from labkit.judging.report import FAULT
 from labkit.workbook import assemble, build, feedback
@@ -98,7 +99,7 @@ def every_criterion_is_missed(proof: Proof, exercise: str) -> Problems:
         what = f"No wrong answer to {exercise!r} misses the criterion {criterion.id!r}."
         how = f'Add `# %% wrong because="..." finds="{criterion.id}"` to lab.py, or drop the criterion.'
         how += _suggested(proof, criterion.id, exercise)
-        yield Problem(proof.lab.checks.path, criterion.line, what, how)
+        yield Problem(Path(criterion.file), criterion.line, what, how)
 
 
 def bent_solutions_fail(proof: Proof, exercise: str) -> Problems:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labkit.errors import LabkitError, nearest
-from labkit.judging import Exercise
+from labkit.judging.exercises import Exercise, check_files
 from labkit.workbook.bind import Lab
 from labkit.workbook.header import covered_lines
 from labkit.workbook.problems import Problem
@@ -42,7 +42,7 @@ def _placeholders(lab: Lab) -> Iterator[Problem]:
     """One problem for all placeholders, at the first: they are replaced together."""
     found = [
         (path, number)
-        for path in (lab.source.path, lab.checks.path)
+        for path in (lab.source.path, *check_files(lab.checks.path))
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if PLACEHOLDER in line
     ]

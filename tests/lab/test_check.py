@@ -103,6 +103,14 @@ def test_checks_that_cannot_be_read_are_our_fault(lab: Lab, workbook: Path) -> N
     assert "no_such_module" in report.message
 
 
+def test_a_file_beside_checks_that_has_changed_is_read_again(lab: Lab, workbook: Path) -> None:
+    folder = workbook / "solutions" / "week09" / "16-sqs-standard-queues"
+    make()
+    assert lab.check("make").status == "passed"
+    (folder / "checks_1_more.py").write_text("import no_such_module", encoding="utf-8")
+    assert "checks_1_more.py" in lab.check("make").message
+
+
 def test_ctrl_c_counts_nothing_and_puts_the_account_back(lab: Lab) -> None:
     def worker(x: int) -> int:
         raise KeyboardInterrupt

@@ -68,8 +68,8 @@ class Post:
 @pytest.fixture
 def post(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Post:
     post = Post(sandbox)
-    monkeypatch.setitem(delivery._senders, "test", delivery.Sender(ended=post.keep))
-    monkeypatch.setitem(delivery._receivers, "https", delivery.Receiver((), post.accept))
+    monkeypatch.setitem(delivery.senders, "test", delivery.Sender(ended=post.keep))
+    monkeypatch.setitem(delivery.receivers, "https", delivery.Receiver((), post.accept))
     return post
 
 
@@ -303,7 +303,7 @@ def test_the_sender_writes_the_letter(post: Post, monkeypatch: pytest.MonkeyPatc
     def letter(parcel: Parcel, failure: Failure) -> delivery.Letter:
         return delivery.Letter(f"lost: {parcel.body}", (("ERROR_CODE", failure.code),))
 
-    monkeypatch.setitem(delivery._senders, "test", delivery.Sender(letter=letter))
+    monkeypatch.setitem(delivery.senders, "test", delivery.Sender(letter=letter))
     post.answers = [Refused("400", "Bad Request")]
     post.send(target="https://127.0.0.1/hook", dead_letter=QUEUES + "dead")
     answer = post.sqs.receive_message(QueueUrl=post.urls["dead"], MessageAttributeNames=["All"])

@@ -313,7 +313,7 @@ def test_a_function_gets_the_payload_in_its_event(
     receiver = delivery.receiver_of(FUNCTION)
     assert receiver
     monkeypatch.setitem(
-        delivery._receivers, "arn:lambda", delivery.Receiver(receiver.actions, accept, receiver.find)
+        delivery.receivers, "arn:lambda", delivery.Receiver(receiver.actions, accept, receiver.find)
     )
     log.write("hello")
     log.sandbox.clock.advance(seconds=2)

@@ -160,7 +160,7 @@ def test_a_function_gets_the_record(shop: Shop, monkeypatch: pytest.MonkeyPatch)
         seen.append(parcel)
         return "taken"
 
-    monkeypatch.setitem(delivery._receivers, "arn:lambda", delivery.Receiver((), accept))
+    monkeypatch.setitem(delivery.receivers, "arn:lambda", delivery.Receiver((), accept))
     shop.notify(
         LambdaFunctionConfigurations=[{"LambdaFunctionArn": FUNCTION, "Events": ["s3:ObjectCreated:*"]}]
     )

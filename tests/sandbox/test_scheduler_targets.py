@@ -95,7 +95,7 @@ def test_a_function_gets_the_input_as_its_event(
         return "taken"
 
     monkeypatch.setitem(
-        delivery._receivers, "arn:lambda", delivery.Receiver(("lambda:InvokeFunction",), accept)
+        delivery.receivers, "arn:lambda", delivery.Receiver(("lambda:InvokeFunction",), accept)
     )
     once(sandbox, scheduler, ARN.format("lambda", "function:night"), '{"job": 7}')
     assert [(parcel.body, parcel.role) for parcel in seen] == [('{"job": 7}', ROLE)]

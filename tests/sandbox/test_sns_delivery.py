@@ -47,7 +47,7 @@ class Taker:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         self.parcels: list[Parcel] = []
         self.answers: list[Exception] = []
-        monkeypatch.setitem(delivery._receivers, kind, delivery.Receiver((), self.accept))
+        monkeypatch.setitem(delivery.receivers, kind, delivery.Receiver((), self.accept))
 
     def accept(self, parcel: Parcel) -> str:
         self.parcels.append(parcel)
@@ -420,7 +420,7 @@ def test_a_subscriber_that_publishes_to_its_own_topic_goes_round_and_harms_nobod
             post.publish(topic, f"round {len(rounds)}")
         return "done"
 
-    monkeypatch.setitem(delivery._receivers, "arn:lambda", delivery.Receiver((), again))
+    monkeypatch.setitem(delivery.receivers, "arn:lambda", delivery.Receiver((), again))
     post.subscribe(topic, "lambda", "arn:aws:lambda:eu-west-1:123456789012:function:loop")
     post.publish(topic)
     post.sandbox.clock.advance(minutes=1)

@@ -65,7 +65,7 @@ def post(account: Post) -> Post:
 def door(post: Post, monkeypatch: pytest.MonkeyPatch) -> Door:
     door = Door(post)
     for kind in ("http", "arn:lambda", "mailto"):
-        monkeypatch.setitem(delivery._receivers, kind, delivery.Receiver((), door.accept))
+        monkeypatch.setitem(delivery.receivers, kind, delivery.Receiver((), door.accept))
     return door
 
 

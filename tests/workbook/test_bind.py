@@ -124,6 +124,21 @@ def test_functions_in_another_order_than_the_lab_are_told(workbook, problems_of)
     assert problem.path == workbook.checks
 
 
+def test_a_problem_in_a_file_beside_checks_names_that_file(workbook, problems_of):
+    more = workbook.folder / "checks_1_more.py"
+    text = workbook.checks.read_text(encoding="utf-8")
+    start = text.index("@exercise")
+    more.write_text(text[:start].split("hidden_for")[0] + text[start:], encoding="utf-8")
+    workbook.checks.write_text(text[:start], encoding="utf-8")
+    assert list(bind(workbook.source, workbook.root).checks.exercises) == ["hide", "worker"]
+    workbook.change(more, "def hide(", "def hidden(")
+    told = {
+        (problem.path.name, problem.what)
+        for problem in problems_of(lambda: bind(workbook.source, workbook.root))
+    }
+    assert ("checks_1_more.py", "The exercise 'hidden' has no stub.") in told
+
+
 def test_a_lab_without_checks_is_told(workbook, problems_of):
     workbook.checks.unlink()
     (problem,) = problems_of(lambda: bind(workbook.source, workbook.root))

@@ -15,7 +15,9 @@ from labkit.errors import NotFound
 if TYPE_CHECKING:
     from labkit.drawing.timeline_model import Past, Story
 
-KINDS: Final[Mapping[str, str]] = {"messages": "sqs", "calls": "calls"}
+KINDS: Final[Mapping[str, str]] = {
+    "messages": "sqs", "calls": "calls", "deliveries": "deliveries", "functions": "functions",
+}  # fmt: skip
 """What `timeline(kind=...)` takes, and the module that tells it."""
 
 Teller = Callable[["Past"], "Story"]

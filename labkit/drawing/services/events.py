@@ -30,7 +30,7 @@ def show(scene: Scene, backend: Any) -> None:
     for archive in backend.archives.values():
         kept = f"{archive.retention} days" if archive.retention else "for ever"
         count = plural(len(archive.events), "event")
-        asked = getattr(getattr(archive, "event_pattern", None), "get_pattern", dict)()
+        asked: Any = getattr(getattr(archive, "event_pattern", None), "get_pattern", dict)()
         detail = f"{count}, kept {kept}"
         scene.resource(archive.arn, "archive", archive.name, detail, off=archive.state == "DISABLED")
         scene.link(archive.source_arn, archive.arn, phrase(asked))

@@ -40,8 +40,10 @@ def record(
     missing = _write(sandbox, function, spec, lines)
     told = {
         "RequestId": request_id, "Version": spec.version, "DurationMs": round(result.duration_ms, 2),
-        "ColdStart": result.init_ms is not None,
+        "ColdStart": result.init_ms is not None, "LogStream": spec.log_stream,
     }  # fmt: skip
+    if result.init_ms is not None:
+        told["InitMs"] = round(result.init_ms, 2)
     note = f"No log was written. {missing}" if missing else ""
     if result.error and result.error.note:
         note = f"{result.error.note} {note}".strip()

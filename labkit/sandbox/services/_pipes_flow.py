@@ -10,9 +10,9 @@ from typing import Any, Final
 from moto.moto_api._internal import mock_random
 
 from labkit.sandbox import current, delivery, stores
+from labkit.sandbox.delivery import hand_over
 from labkit.sandbox.parcels import Parcel, Undelivered, pairs
 from labkit.sandbox.pollers import outcomes, readers, rights
-from labkit.sandbox.pollers.handing import hand_over
 from labkit.sandbox.pollers.outcomes import Outcome
 from labkit.sandbox.pollers.readers import Reader
 from labkit.sandbox.services import _pipes_rules as rules

@@ -311,7 +311,7 @@ def test_an_event_that_a_delivery_caused_takes_time(shop: Any, monkeypatch: pyte
         shop.put()
         return "answered"
 
-    monkeypatch.setitem(delivery._receivers, "arn:lambda", delivery.Receiver((), answer))
+    monkeypatch.setitem(delivery.receivers, "arn:lambda", delivery.Receiver((), answer))
     shop.put()
     shop.clock.advance(seconds=60)
     assert 55 <= len(calls) <= 65
