@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,14 +58,14 @@ class Axis:
     """From time (seconds since 1970, virtual) to a place between 0 and `width`, and back to words."""
 
     def __init__(
-        self, moments: Iterable[float], start: float, end: float, width: float, uneven: bool = False
+        self, moments: Iterable[float], start: float, end: float, width: float, uneven: str = ""
     ) -> None:
         self.start = start
         self.end = max(end, start + SHORTEST_SPAN)
         self.width = width
         inside = sorted({start, self.end, *(one for one in moments if start < one < self.end)})
         self.uneven = uneven
-        self.stretches = _uneven(inside, width) if uneven else _stretches(inside, width)
+        self.stretches = _uneven(inside, width, SCALES[uneven]) if uneven else _stretches(inside, width)
         self._starts = [stretch.start for stretch in self.stretches]
 
     def at(self, time: float) -> float:
@@ -104,23 +104,30 @@ class Axis:
         ticks: list[Tick] = []
         day, free = "", 0.0
         for stretch in self.stretches:
-            if stretch.left < free:
+            label = clock_time(stretch.start)
+            if stretch.left < free or (ticks and ticks[-1].label == label):
                 continue
             date = date_of(stretch.start)
-            ticks.append(Tick(stretch.left, clock_time(stretch.start), date if date != day else ""))
+            ticks.append(Tick(stretch.left, label, date if date != day else ""))
             day, free = date, stretch.left + _TICK_ROOM
         return ticks
 
 
-def _uneven(moments: list[float], width: float) -> list[Stretch]:
-    """Every gap as wide as the square root of its length."""
+SCALES: Final[dict[str, Callable[[float], float]]] = {
+    "waits": lambda seconds: seconds**0.4,
+    "runs": lambda seconds: math.log10(1 + seconds / 0.01),
+}
+"""How wide a gap is on an uneven axis: for retries after seconds and hours, for runs of milliseconds among minutes."""
+
+
+def _uneven(moments: list[float], width: float, weigh: Callable[[float], float]) -> list[Stretch]:
     gaps = list(itertools.pairwise(moments))
-    roots = [math.sqrt(end - start) for start, end in gaps]
-    scale = width / sum(roots)
+    weights = [weigh(end - start) for start, end in gaps]
+    scale = width / sum(weights)
     stretches, left = [], 0.0
-    for (start, end), root in zip(gaps, roots, strict=True):
-        stretches.append(Stretch(start, end, left, left + root * scale, False))
-        left += root * scale
+    for (start, end), weight in zip(gaps, weights, strict=True):
+        stretches.append(Stretch(start, end, left, left + weight * scale, False))
+        left += weight * scale
     return stretches
 
 

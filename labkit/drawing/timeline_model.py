@@ -135,8 +135,8 @@ class Story:
     `nouns` are the words for one lane and for several. `looks` and `signs` are in the order of the legend.
     `now` is the time of the account. `known` are the resources one could ask for. `notices` says of lanes what
     a reader should see first, best first. `empty` is told when there is no lane. A story whose lanes can be
-    `counted` by state is drawn as counts when there are `many`. An `uneven` one is drawn with short waits widened and
-    long ones narrowed: a retry after a second and one after an hour are both seen.
+    `counted` by state is drawn as counts when there are `many`. An `uneven` one ("waits" or "runs", see
+    `timeline_axis`) is drawn with long gaps narrowed: a retry after a second and one after an hour are both seen.
     """
 
     title: str
@@ -150,7 +150,7 @@ class Story:
     empty: str = "Nothing has happened yet."
     counted: bool = True
     many: bool = False
-    uneven: bool = False
+    uneven: str = ""
 
     @property
     def begin(self) -> float:

@@ -33,6 +33,14 @@ def spoken(seconds: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def about(seconds: float) -> str:
+    """A length of time in one unit, such as "8 min"."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{round(seconds / size)} {unit}"
+    return f"{round(seconds)} s" if seconds >= 1 else f"{round(seconds * 1000)} ms"
+
+
 def times(count: int) -> str:
     """How often, in words."""
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")

@@ -53,7 +53,11 @@ class Views(ABC):
         kind: str = "messages",
         since: int | float | datetime | timedelta | None = None,
     ) -> Picture:
-        """What happened on the lab's clock: the lives of messages, or the calls (`kind="calls"`)."""
+        """What happened on the lab's clock: the lives of messages.
+
+        `kind="deliveries"` tells what services handed to each other, with every try; `kind="functions"` the runs
+        of functions; `kind="calls"` the calls.
+        """
         from labkit.drawing.timeline import timeline
 
         return timeline(self._sandbox, resource, kind, since)

@@ -248,18 +248,20 @@ class Clock:
         self._offset = 0.0
         self._go_to(real_time())
 
-    def export(self) -> tuple[float, tuple[Due, ...]]:
-        """Offset and due work, as `restore` takes them."""
-        self._keep_offset()
-        return self._offset, tuple(self._live.values())
+    def export(self) -> tuple[float, tuple[Due, ...], float | None]:
+        """Offset, due work, and the time if the clock stands still, as `restore` takes them."""
+        still = self.time() if self._still else None
+        offset = self._offset if still is None else still - real_time()
+        return offset, tuple(self._live.values()), still
 
-    def restore(self, state: tuple[float, tuple[Due, ...]]) -> None:
+    def restore(self, state: tuple[float, tuple[Due, ...], float | None]) -> None:
         """Put offset and due work back."""
-        self._offset, due_work = state
+        self._offset, due_work, still = state
         self._live = {due.sequence: due for due in due_work}
         self._heap = [(due.when, due.sequence) for due in due_work]
         heapq.heapify(self._heap)
-        self._go_to(real_time() + self._offset)
+        # While it stands still, real time that passed meanwhile does not count.
+        self._go_to(real_time() + self._offset if still is None or not self._still else still)
 
     # -- inside ----------------------------------------------------------------------------------
 

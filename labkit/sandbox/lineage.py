@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -55,6 +55,11 @@ def grown(header: str, function_arn: str, request_id: str) -> str:
     start = root[0] if root else f"Root=1-{digest[:8]}-{digest[8:32]}"
     lineage = "|".join(f"{name}:{times}" for name, times in counts.items())
     return f"{start};Parent={digest[32:48]};Sampled=0;Lineage=1:{lineage}"
+
+
+def strongest(headers: Iterable[str], function_arn: str) -> str:
+    """Of several trace headers, the one whose chain ran this function most often."""
+    return max(headers, key=lambda header: (count(header, function_arn), len(header)), default="")
 
 
 def _counts(header: str) -> dict[str, int]:

@@ -252,10 +252,9 @@ def test_a_rehearsal_inside_a_pause_ends_where_it_began(sandbox: Sandbox) -> Non
         start = time.time()
         with sandbox.rehearsal():
             sandbox.clock.advance(days=2)
-        assert time.time() - start < 0.5
-        after = time.time()
+        assert time.time() == start
         busy(0.01)
-        assert time.time() == after
+        assert time.time() == start
 
 
 def test_a_pause_ends_when_the_code_inside_fails(sandbox: Sandbox) -> None:

@@ -432,3 +432,10 @@ def handler(event, context):
     [event] = sandbox.trace.where(action="SendMessage", kind="call")
     assert "cart" in event.caller
     assert "has no policy that allows it" in event.note
+
+
+def test_the_root_user_reads_aws_managed_policies(sandbox: Sandbox) -> None:
+    keys = {"aws_access_key_id": "123456789012", "aws_secret_access_key": "x"}
+    iam = boto3.client("iam", **keys)
+    policy = iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")["Policy"]
+    assert policy["PolicyName"] == "ReadOnlyAccess"

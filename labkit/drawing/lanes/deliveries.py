@@ -12,7 +12,7 @@ from typing import Final
 
 from labkit.drawing.lanes._origins import Origins
 from labkit.drawing.timeline_model import Bar, Lane, Look, Mark, Past, Sign, Story
-from labkit.drawing.timeline_words import cut, ordinal, spoken
+from labkit.drawing.timeline_words import about, cut, ordinal, spoken
 from labkit.judging.card import plural
 from labkit.sandbox.trace import Event, short_name
 
@@ -61,7 +61,7 @@ class _Way:
 
     def _wait(self, until: float) -> None:
         if self.state == "waiting" and until > self.since:
-            self.bars.append(Bar(self.since, until, "waiting", said=spoken(until - self.since)))
+            self.bars.append(Bar(self.since, until, "waiting", said=about(until - self.since)))
 
     def _tried(self, event: Event, before: float) -> None:
         self.tries = int(event.params.get("Attempt") or self.tries + 1)
@@ -93,7 +93,7 @@ class _Way:
         """The lane at a time. It waits on when its last try failed."""
         bars = list(self.bars)
         start, end = self.since, max(now, self.since)
-        bars.append(Bar(start, end, self.state, said=spoken(end - start)))
+        bars.append(Bar(start, end, self.state, said=about(end - start)))
         places = tuple(shown(one) for one in (self.source, self.target, self.dead_letters) if one)
         standing = "now waiting for the next try" if self.state == "waiting" else ""
         detail = f"{places[0]} > {places[1]}"
@@ -138,7 +138,7 @@ def story(past: Past) -> Story:
         known=tuple(known),
         notices=notices,
         empty=f"Nothing was delivered{f' from or to {past.resource}' if past.resource else ''} yet.",
-        uneven=any(bar.state == "waiting" for lane in kept for bar in lane.bars),
+        uneven="waits" if any(bar.state == "waiting" for lane in kept for bar in lane.bars) else "",
     )
 
 

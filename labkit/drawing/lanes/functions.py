@@ -21,8 +21,8 @@ LOOKS: Final = {
     "idle": Look("waiting, warm", fill="#EAF3FA", edge="#B9D3E6", done=True),
 }
 SIGNS: Final = {
-    "run": Sign("a run, with the size of its batch", "disc", "#0F5E93"),
-    "error": Sign("ended with an error", "cross", "#B8233B"),
+    "batch": Sign("the size of its batch", "disc", "#5A6B86"),
+    "error": Sign("the error", "cross", "#B8233B"),
     "throttled": Sign("throttled", "ring", "#B01A57"),
     "dropped": Sign("given up", "diamond", "#5A6B86"),
 }
@@ -51,7 +51,7 @@ def story(past: Past) -> Story:
             continue
         here = [(stream, events) for (one, stream), events in runs.items() if one == function]
         for number, (stream, events) in enumerate(here, 1):
-            lanes.append(_lane(function, number, stream, events, sizes))
+            lanes.append(_lane(function, number, stream, events, sizes, past.now))
         if function in refused:
             lanes.append(_refusals(function, refused[function]))
     return Story(
@@ -65,14 +65,14 @@ def story(past: Past) -> Story:
         notices=notices,
         empty=f"{past.resource or 'No function'} has not run yet.",
         counted=False,
-        uneven=True,
+        uneven="runs",
     )
 
 
 def notices(lanes: Sequence[Lane]) -> list[str]:
     """What a reader should see first, in sentences."""
     marks = [mark for lane in lanes for mark in lane.marks]
-    runs = sum(mark.sign in ("run", "error") for mark in marks)
+    runs = sum(mark.sign in ("", "batch", "error") for mark in marks)
     cold = sum(bar.state == "starting" for lane in lanes for bar in lane.bars)
     found = [f"{plural(runs, 'run')}, {cold:,} of them cold."] if runs else []
     for sign, told in (("error", "ended with an error"), ("throttled", "was throttled"), ("dropped", "was given up")):
@@ -89,7 +89,7 @@ def _batches(events: Sequence[Event]) -> Mapping[int, int]:
 
 
 def _lane(
-    function: str, number: int, stream: str, events: Sequence[Event], sizes: Mapping[int, int]
+    function: str, number: int, stream: str, events: Sequence[Event], sizes: Mapping[int, int], now: float
 ) -> Lane:
     bars: list[Bar] = []
     marks = []
@@ -101,6 +101,7 @@ def _lane(
             bars.append(Bar(start, warm, "starting"))
         bars.append(Bar(warm, end, "failing" if event.error else "running"))
         marks.append(_mark(event, sizes.get(event.cause or 0, 0), cold=warm > start))
+    bars.append(Bar(bars[-1].end, max(now, bars[-1].end), "idle"))
     name = short_name(function)
     detail = f"environment {number}, {plural(len(events), 'run')}"
     return Lane(name, tuple(bars), tuple(marks), (name,), detail=detail, key=f"{function} {stream}")
@@ -123,8 +124,10 @@ def _mark(event: Event, size: int, cold: bool) -> Mark:
     ]
     if event.error:
         told.append(cut(f"{event.error}: {event.message}" if event.message else event.error, _LONGEST))
-        return Mark(event.time, "error", "failed", ", ".join(filter(None, told)))
-    return Mark(event.time, "run", "ran", ", ".join(filter(None, told)), str(size) if size else "")
+        end = _times(params, event.time)[2]
+        return Mark(end, "error", "failed", ", ".join(filter(None, told)))
+    sign = "batch" if size else ""
+    return Mark(event.time, sign, "ran", ", ".join(filter(None, told)), str(size) if size else "")
 
 
 def _refusals(function: str, events: Sequence[Event]) -> Lane:

@@ -121,7 +121,7 @@ def _owner(arn: stores.Arn | None) -> str:
     if arn.service == "s3":
         bucket = stores.bucket(arn.name.partition("/")[0])
         return getattr(bucket, "account_id", "")
-    return arn.account
+    return "" if arn.account == "aws" else arn.account  # AWS managed policies belong to everybody
 
 
 def _is_administrator(caller: Caller) -> bool:

@@ -19,6 +19,7 @@ from moto.moto_api._internal import mock_random
 
 from labkit.sandbox import current, delivery, stores
 from labkit.sandbox.parcels import NEVER, Failure, Parcel, Phase, Retry
+from labkit.sandbox.services import _events_faults as faults
 from labkit.sandbox.services import _events_input as inputs
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def _put(backend: Any, entry: dict[str, Any], service: bool) -> dict[str, Any]:
     )  # fmt: skip
     name = entry.get("EventBusName") or "default"
     bus = find_bus(name, backend)
+    if bus is not None and not service and faults.strikes(bus, entry):
+        return dict(faults.FAILED)
     if bus is None:
         # AWS answers with an event id all the same, and the event is gone.
         _lost(event["id"], name, f"There is no event bus {name}: the event is gone.")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from moto.moto_api._internal import mock_random
 
-from labkit.sandbox import current, delivery, stores
+from labkit.sandbox import current, delivery, lineage, stores
 from labkit.sandbox.dispatch import NotSimulated
 from labkit.sandbox.parcels import Parcel
 from labkit.sandbox.pollers import outcomes, readers
@@ -39,7 +39,7 @@ def handle(reader: Reader, number: int, given: list[dict[str, Any]], more: dict[
         function, via = calls.choose(backend, reader.target, None, request_id)
         calls.begin(
             function, via, body, request_id, answered, reader.id, number, request_id,
-            calls.version_of(function), reader.partial, known, header=_header(given),
+            calls.version_of(function), reader.partial, known, header=_header(given, function.function_arn),
         )  # fmt: skip
     except calls.Throttled as error:
         _fail(reader, number, getattr(error, "code", "TooManyRequestsException"), str(error), throttled=True)
@@ -94,10 +94,10 @@ def _with_role(reader: Reader, given: list[dict[str, Any]]) -> list[dict[str, An
     return given
 
 
-def _header(given: list[dict[str, Any]]) -> str:
-    """The longest trace header of the batch: a function that feeds itself is known by it."""
-    headers = [str(record.get("attributes", {}).get("AWSTraceHeader", "")) for record in given]
-    return max(headers, key=len, default="")
+def _header(given: list[dict[str, Any]], function_arn: str) -> str:
+    """The trace header of the batch in which the function ran most often: one that feeds itself is known by it."""
+    headers = (str(record.get("attributes", {}).get("AWSTraceHeader", "")) for record in given)
+    return lineage.strongest(headers, function_arn)
 
 
 # -- records of streams that were given up ---------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 Simulated here:
 - PutEvents: ten entries, less than 1 MB, one result per entry, `aws.` sources refused, an unknown bus that takes the
-  event and loses it. Events carry all their fields in AWS's order.
+  event and loses it. Events carry all their fields in AWS's order. Entries fail on purpose: `events.entry_fails`.
 - Event patterns: the whole documented language, refused with AWS's reason when they are not valid, and
   TestEventPattern. Disabled rules are silent.
 - Targets: queues, topics, functions, state machines, log groups, streams, delivery streams, other buses (also of other

@@ -66,6 +66,44 @@ def test_one_bad_entry_fails_alone(shop: Any) -> None:
     assert len(shop.bodies("orders")) == 1
 
 
+def entries_of(numbers: list[int]) -> list[dict[str, str]]:
+    return [{"Source": "shop", "DetailType": "Order Placed", "Detail": f'{{"n": {n}}}'} for n in numbers]
+
+
+def test_a_share_of_entries_comes_back_and_goes_through_when_sent_again(shop: Any) -> None:
+    shop.rule("orders", shop.queue("orders"))
+    shop.sandbox.faults.put("events.entry_fails", share=0.3)
+    codes: list[str] = []
+    for start in range(0, 200, 10):
+        sent = entries_of(list(range(start, start + 10)))
+        answer = shop.events.put_events(Entries=sent)
+        failed = [
+            one for one, result in zip(sent, answer["Entries"], strict=True) if "ErrorCode" in result
+        ]
+        codes += [result["ErrorCode"] for result in answer["Entries"] if "ErrorCode" in result]
+        assert answer["FailedEntryCount"] == len(failed)
+        if failed:
+            assert shop.events.put_events(Entries=failed)["FailedEntryCount"] == 0
+    assert set(codes) == {"InternalFailure"}
+    assert 30 <= len(codes) <= 90
+    assert sorted(body["detail"]["n"] for body in shop.bodies("orders")) == list(range(200))
+
+
+def test_failing_entries_leave_other_buses_alone(shop: Any) -> None:
+    shop.events.create_event_bus(Name="other")
+    shop.sandbox.faults.put("events.entry_fails", target="other")
+    assert "EventId" in shop.put()
+    assert shop.put(EventBusName="other")["ErrorCode"] == "InternalFailure"
+    assert "EventId" in shop.put(EventBusName="other")
+
+
+def test_the_events_of_aws_services_do_not_fail(shop: Any) -> None:
+    shop.rule("orders", shop.queue("orders"), {"source": ["aws.ec2"]})
+    shop.sandbox.faults.put("events.entry_fails")
+    entry = {"Source": "aws.ec2", "DetailType": "State", "Detail": "{}"}
+    assert "EventId" in shop.sandbox.backend("events").put_events([entry])[0]
+
+
 def test_deeply_nested_detail_does_not_break_the_account(shop: Any) -> None:
     result = shop.put(Detail='{"a":' * 100_000 + "1" + "}" * 100_000)
     assert result["ErrorCode"] == "MalformedDetail"
