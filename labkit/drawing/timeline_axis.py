@@ -98,7 +98,6 @@ class Axis:
                 day, free = date, place + _TICK_ROOM * 0.75
         return ticks
 
-
     def _ticks_at_moments(self) -> list[Tick]:
         """The times at which something happens, as many as have room: between them, no distance tells a time."""
         ticks: list[Tick] = []

@@ -102,11 +102,7 @@ class Lane:
 
     def since(self, start: float) -> Lane | None:
         """The lane from a time on, or None when nothing of it is left."""
-        bars = tuple(
-            replace(bar, start=max(bar.start, start))
-            for bar in self.bars
-            if bar.end >= start
-        )
+        bars = tuple(replace(bar, start=max(bar.start, start)) for bar in self.bars if bar.end >= start)
         marks = tuple(mark for mark in self.marks if mark.time >= start)
         if not marks and not any(bar.end > bar.start for bar in bars):
             return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from labkit.judging.functions import FunctionView
 from labkit.judging.queues import QueueView
 from labkit.judging.tables import TableView
 
@@ -79,6 +80,10 @@ class World:
     def table(self, name: str, region: str | None = None) -> TableView | None:
         """The DynamoDB table of this name, or None."""
         return TableView.find(self, name, region or self.sandbox.region)
+
+    def function(self, name: str, region: str | None = None) -> FunctionView | None:
+        """The Lambda function of this name, or None."""
+        return FunctionView.find(self, name, region or self.sandbox.region)
 
     def traffic(self, profile: Profile, send: Callable[[Request], Any], **settings: Any) -> Traffic:
         """Requests that arrive by themselves, as this check's seed says; see `labkit.workload.Traffic`."""

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from labkit.drawing.icons import ALIASES, SERVICES
 from labkit.drawing.picture import MEDIA_TYPE
+from labkit.drawing.tally import denied
 from labkit.drawing.timeline_words import clock_time, cut, date_of, moment, spoken
 from labkit.errors import NotFound, UsageError
 from labkit.judging.card import Card, code, esc, plural, wrap
 from labkit.judging.style import page
 from labkit.notebook.cards import head
-from labkit.notebook.console_sections import Section, sections
-from labkit.notebook.tracetable import COLUMNS, TraceTable
+from labkit.notebook.console_section import Section
+from labkit.notebook.console_sections import sections
+from labkit.notebook.tracetable import COLUMNS, TraceTable, about
 from labkit.sandbox.trace import Event, short_name
 
 if TYPE_CHECKING:
@@ -128,8 +130,7 @@ def console(sandbox: Sandbox, service: str | None = None, most: int = MOST_ROWS)
         found = sections(sandbox)
         events = list(sandbox.trace)
         face = clock_face(sandbox)
-    if service is not None:
-        found = _only(found, service)
+    found = [section for section in found if not section.deep] if service is None else _only(found, service)
     errors = [event for event in events if event.error]
     last = TraceTable.of(events, _EVENTS)
     return Console(
@@ -178,9 +179,10 @@ def _only(found: list[Section], service: str) -> list[Section]:
 
 def _error(event: Event) -> str:
     what = f"{clock_time(event.time)}  {event.service} {event.action}"
-    name = cut(short_name(event.resource), 40)
-    told = f"{event.error}: {event.message}" if event.message else event.error
-    return f"{what}{f' on {name}' if name else ''}: {cut(told, 160)}"
+    name = cut(about(event), 60)
+    why = event.note if event.note and denied(event.error) else event.message
+    told = f"{event.error}: {why}" if why else event.error
+    return f"{what}{f' on {name}' if name else ''}: {cut(told, 200)}"
 
 
 # -- one section -----------------------------------------------------------------------------------

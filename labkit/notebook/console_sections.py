@@ -1,74 +1,54 @@
 """The account's resources, service by service, as tables of words and numbers.
 
-Queues, tables and topics have readers of their own. For other services the names are taken from where moto keeps
+Queues and tables have readers here, functions in `console_functions`, topics, buses and the like in
+`console_serverless`. For other services the names are taken from where moto keeps
 them; a service nobody has thought of is still shown, by the names of whatever was made in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from labkit.drawing.queue_state import QueueState, backends, queues, registries
 from labkit.drawing.timeline_words import cut, spoken
+from labkit.notebook import console_functions, console_serverless
+from labkit.notebook.console_section import LONGEST, Section, elsewhere
 from labkit.sandbox.trace import short_name
 
 if TYPE_CHECKING:
     from labkit.sandbox import Sandbox
 
-LONGEST: Final = 44
 _NAMES: Final = 8
 """Names shown of one kind of thing that has no table of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One table. `word` is the service's word (its pictogram). Columns that begin with "#" hold numbers.
-
-    The last cell of the rows in `alerts` wants attention.
-    """
-
-    word: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    noun: tuple[str, str]
-    alerts: frozenset[int] = frozenset()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the columns."""
-        return tuple(column.lstrip("#") for column in self.columns)
-
-    def shown(self, most: int) -> tuple[tuple[str, ...], ...]:
-        """At most `most` rows."""
-        return self.rows[:most]
-
-
 _KINDS: Final = (
     # the word of its pictogram, moto's name of the service, where moto keeps the things, what they are
-    ("lambda", "lambda", "_lambdas", "functions"),
     ("stepfunctions", "stepfunctions", "state_machines", "state machines"),
-    ("eventbridge", "events", "event_buses", "event buses"),
     ("s3", "s3", "buckets", "buckets"),
     ("ecs", "ecs", "clusters", "clusters"),
     ("ecr", "ecr", "repositories", "repositories"),
     ("apigateway", "apigateway", "apis", "APIs"),
     ("secretsmanager", "secretsmanager", "secrets", "secrets"),
     ("ssm", "ssm", "_parameters", "parameters"),
-    ("kms", "kms", "keys", "keys"),
-    ("iam", "iam", "roles", "roles"),
     ("iam", "iam", "users", "users"),
-    ("logs", "logs", "groups", "log groups"),
 )
-_READ: Final = frozenset({"sqs", "dynamodb", "sns", *(service for _, service, *_ in _KINDS)})
+_READ: Final = frozenset(
+    {
+        "sqs", "dynamodb", "sns", "lambda", "events", "scheduler", "pipes", "logs", "kms",
+        *(service for _, service, *_ in _KINDS),
+    }
+)  # fmt: skip
 _QUIET: Final = frozenset({"moto_api", "sts", "instance_metadata"})
 
 
 def sections(sandbox: Sandbox) -> list[Section]:
     """Everything in the account. Services with nothing in them are left out."""
-    found = [_queues(sandbox), _tables(sandbox), _topics(sandbox), _others(sandbox)]
+    found = [
+        _queues(sandbox), _tables(sandbox), *console_functions.sections(sandbox),
+        *console_serverless.sections(sandbox), _others(sandbox),
+    ]  # fmt: skip
     return [section for section in found if section.rows]
 
 
@@ -96,7 +76,7 @@ def _queue_row(queue: QueueState, sandbox: Sandbox, now: float) -> tuple[str, ..
     else:
         role = cut(queue.dead_letter, LONGEST) or "none"
     age = spoken(now - queue.sent_first) if queue.total else ""
-    name = cut(queue.name, LONGEST) + _elsewhere(sandbox, queue.account, queue.region)
+    name = cut(queue.name, LONGEST) + elsewhere(sandbox, queue.account, queue.region)
     return (name, f"{queue.visible:,}", f"{queue.in_flight:,}", f"{queue.delayed:,}", age, role)
 
 
@@ -104,33 +84,13 @@ def _tables(sandbox: Sandbox) -> Section:
     rows = []
     for account, region, backend in backends("dynamodb"):
         for table in backend.tables.values():
-            name = cut(table.name, LONGEST) + _elsewhere(sandbox, account, region)
+            name = cut(table.name, LONGEST) + elsewhere(sandbox, account, region)
             keys = sorted(table.schema, key=lambda part: str(part.get("KeyType")))
             key = ", ".join(str(part.get("AttributeName")) for part in keys)
             rows.append((name, f"{len(table):,}", cut(key, LONGEST)))
     return Section(
         "dynamodb", "Amazon DynamoDB", ("table", "#items", "key"), tuple(rows), ("table", "tables")
     )
-
-
-def _topics(sandbox: Sandbox) -> Section:
-    rows = []
-    for account, region, backend in backends("sns"):
-        for topic in backend.topics.values():
-            name = cut(topic.name, LONGEST) + _elsewhere(sandbox, account, region)
-            ends = [one for one in backend.subscriptions.values() if one.topic is topic]
-            to = [f"{one.protocol}: {short_name(str(one.endpoint))}" for one in ends[:3]]
-            more = f" and {len(ends) - 3:,} more" if len(ends) > 3 else ""
-            rows.append((name, f"{len(ends):,}", cut(", ".join(to), 2 * LONGEST) + more))
-    columns = ("topic", "#subscriptions", "to")
-    return Section("sns", "Amazon SNS", columns, tuple(rows), ("topic", "topics"))
-
-
-def _elsewhere(sandbox: Sandbox, account: str, region: str) -> str:
-    """Where a thing is, when that is not where the lab is."""
-    parts = [region] if region != sandbox.region else []
-    parts += [f"account {account}"] if account != sandbox.account else []
-    return f" ({', '.join(parts)})" if parts else ""
 
 
 # -- the others, by name ---------------------------------------------------------------------------
@@ -153,7 +113,7 @@ def _others(sandbox: Sandbox) -> Section:
 
 
 def _place(sandbox: Sandbox, account: str, region: str) -> str:
-    return "" if "-" not in region else _elsewhere(sandbox, account, region)
+    return "" if "-" not in region else elsewhere(sandbox, account, region)
 
 
 def _named(service: str, what: str, names: Sequence[str], place: str) -> tuple[str, ...]:

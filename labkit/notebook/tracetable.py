@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from labkit.judging.card import WIDTH, Card, clean, esc, plural
+from labkit.drawing.tally import denied
+from labkit.judging.card import WIDTH, Card, clean, esc, plural, wrap
 from labkit.judging.style import page
 from labkit.notebook.cards import head
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("time (UTC)", "service", "action", "resource", "caller", "result")
 _RESULT: Final = 60
+_NAME: Final = 26
+_BELOW: Final = "            "
+"""Before a result that has no room at the end of its line."""
 _ECHOES: Final = frozenset(
     {"MessageSent", "MessageReceived", "MessageDeleted", "VisibilityChanged", "QueuePurged"}
 )
@@ -83,29 +87,81 @@ class TraceTable(Card):
 
 
 def _row(event: Event) -> tuple[str, ...]:
-    from labkit.sandbox.trace import short_name
-
     at = datetime.fromtimestamp(event.time, UTC)
     return (
         f"{at:%H:%M:%S}",
         event.service,
         event.action,
-        clean(short_name(event.resource)),
-        event.caller,
+        about(event),
+        _caller(event.caller),
         _result(event),
     )
 
 
+def about(event: Event) -> str:
+    """The resource; for what is on its way, also where it goes."""
+    ends = [event.params.get("source"), event.params.get("target")]
+    if event.kind in ("delivery", "refused") and all(isinstance(end, str) and end for end in ends):
+        return " > ".join(_short(_name(str(end)), _NAME) for end in ends)
+    if event.action == "PutEvents" and not event.resource:
+        entries = event.params.get("Entries")
+        buses = [str(one.get("EventBusName") or "default") for one in entries if isinstance(one, dict)] if entries else []
+        return _short(", ".join(_name(bus) for bus in dict.fromkeys(buses)), 2 * _NAME)
+    return _short(_name(event.resource), 2 * _NAME)
+
+
+def _name(resource: str) -> str:
+    """What an ARN or an address is called."""
+    from labkit.sandbox.trace import short_name
+
+    if resource.startswith(("http://", "https://")) and "amazonaws.com" not in resource:
+        return resource.partition("://")[2].partition("?")[0].rstrip("/")
+    return short_name(resource.removeprefix("mailto:").removeprefix("tel:"))
+
+
+def _caller(name: str) -> str:
+    """Who did it. The session of a role is its name and that of the session."""
+    return _short(name.removeprefix("assumed-role/"), 2 * _NAME)
+
+
 def _result(event: Event) -> str:
-    """The error, or what came back, in one short line."""
+    """The error, or what came back, in one short line. What decided is told rather than AWS's own long sentence."""
+    tries = int(event.params.get("Attempt") or 0)
+    again = f"try {tries}: " if tries > 1 and event.kind in ("delivery", "refused") else ""
     if event.error:
-        told = f"{event.error}: {event.message}" if event.message else event.error
-        return _short("ERROR " + told, 2 * _RESULT)
+        told = event.note if event.note and denied(event.error) else event.message
+        word = "REFUSED" if event.kind == "refused" else "ERROR"
+        return _short(f"{word} {again}{event.error}{': ' if told else ''}{told}", 3 * _RESULT)
+    if event.kind == "invocation":
+        return _run(event)
     if event.note:
-        return _short(event.note, 2 * _RESULT)
+        return _short(again + event.note, 2 * _RESULT)
+    if event.kind == "delivery" and (told := _delivery(event)):
+        return again + told
     data = event.result if event.kind == "call" else event.params
     pairs = [f"{key}={_value(value)}" for key, value in (data or {}).items() if _tells(key, value)]
     return _short(", ".join(pairs), _RESULT) or "ok"
+
+
+def _run(event: Event) -> str:
+    """How a function ran."""
+    params = event.params
+    start = f", cold start {float(params['InitMs']):,.0f} ms" if params.get("InitMs") else ""
+    again = f", try {params['Attempt']}" if int(params.get("Attempt") or 1) > 1 else ""
+    note = f". {event.note}" if event.note else ""
+    return _short(f"ran {float(params.get('DurationMs') or 0):,.0f} ms{start}{again}{note}", 2 * _RESULT)
+
+
+def _delivery(event: Event) -> str:
+    """What was delivered or put aside, where no statement decided."""
+    params = event.params
+    if "Size" in params:
+        left = f", {params['Failed']} of them failed" if params.get("Failed") else ""
+        return f"{plural(int(params['Size']), 'record')} in one batch{left}"
+    if event.action == "DeadLettered":
+        why = f"after {plural(int(params.get('Retries') or 0), 'retry', 'retries')}"
+        return ", ".join(filter(None, (why, str(params.get("Condition") or ""))))
+    return "arrived" if event.action == "Delivered" else ""
 
 
 def _tells(key: str, value: object) -> bool:
@@ -128,7 +184,7 @@ def _short(text: str, most: int) -> str:
 
 
 def _cell(text: str, event: Event, place: int) -> str:
-    failed = event.error and place == len(COLUMNS) - 1
+    failed = (event.error or event.kind == "refused") and place == len(COLUMNS) - 1
     return f'<td class="lk-is-fail">{esc(text)}</td>' if failed else f"<td>{esc(text)}</td>"
 
 
@@ -138,5 +194,8 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     lines = []
     for row in rows:
         left = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
-        lines.append(f"  {left}{_short(row[-1], room)}".rstrip())
+        told = row[-1]
+        below = len(told) > room and (len(told) > _RESULT or told.startswith(("ERROR", "REFUSED")))
+        lines.append(f"  {left}{'' if below else _short(told, room)}".rstrip())
+        lines += [wrap(told, _BELOW)] if below else []
     return lines

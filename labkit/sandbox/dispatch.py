@@ -16,7 +16,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labkit.errors import LabkitError, Stopped
-from labkit.sandbox import enforcement, identity
+from labkit.sandbox import enforcement, identity, mishaps
 from labkit.sandbox.guard import looks_real
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Door:
             )  # fmt: skip
             shape = client.meta.service_model.operation_model(operation).input_shape
             shown = shorten(params, shape)
-            resource = _resource_of(params)
+            resource = resource_of(params)
             token = _inside.set(True)
             asked = enforcement.Call(service, operation, params, access_key, client.meta.region_name, account)
             try:
@@ -130,7 +130,7 @@ class Door:
                 ) from error
             finally:
                 _inside.reset(token)
-            record(resource=resource or _resource_of(result), params=shown, result=_summary(result))
+            record(resource=resource or resource_of(result), params=shown, result=_summary(result))
             return result
 
     def _answer(self, request: Any) -> Any:
@@ -140,6 +140,8 @@ class Door:
             endpoint = self._sandbox.tools.get("endpoint")
             if endpoint is not None and endpoint.is_here(request.url):
                 return endpoint.answer_inside(request)
+            if self._sandbox.faults and (failed := mishaps.struck(self._sandbox, request)) is not None:
+                return failed
             try:
                 return enforcement.answered(self._process, request)
             except ModuleNotFoundError as error:
@@ -265,7 +267,8 @@ def _summary(result: Any) -> dict[str, Any]:
     return kept
 
 
-def _resource_of(params: Any) -> str:
+def resource_of(params: Any) -> str:
+    """The resource that parameters or an answer name: an ARN, a URL or a name; nothing where they name none."""
     if isinstance(params, Mapping):
         for name in _RESOURCES:
             value = params.get(name)

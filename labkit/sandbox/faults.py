@@ -85,6 +85,10 @@ class Faults:
         self._active = [one for one in self._active if (one.name, one.target) != (name, target)]
         self._active.append(Active(name, float(share), begins, ends, target, details))
 
+    def __bool__(self) -> bool:
+        """Whether any fault is switched on."""
+        return bool(self._active)
+
     def share(self, name: str, target: str = "") -> float:
         """How often the fault strikes now: 0.0 when it is off. The largest share counts."""
         return max((one.share for one in self._now(name, target)), default=0.0)

@@ -114,7 +114,8 @@ def _why(event: Event) -> str:
 
 def story(past: Past) -> Story:
     """Every delivery that was tried, or those from or to one resource."""
-    origins, ways = Origins(past.events), {}
+    origins = Origins(past.events)
+    ways: dict[tuple[str, str, str], _Way] = {}
     for event in past.events:
         if event.action not in _TRIES and event.action not in _ENDS:
             continue

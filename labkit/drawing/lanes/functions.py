@@ -75,7 +75,11 @@ def notices(lanes: Sequence[Lane]) -> list[str]:
     runs = sum(mark.sign in ("", "batch", "error") for mark in marks)
     cold = sum(bar.state == "starting" for lane in lanes for bar in lane.bars)
     found = [f"{plural(runs, 'run')}, {cold:,} of them cold."] if runs else []
-    for sign, told in (("error", "ended with an error"), ("throttled", "was throttled"), ("dropped", "was given up")):
+    for sign, told in (
+        ("error", "ended with an error"),
+        ("throttled", "was throttled"),
+        ("dropped", "was given up"),
+    ):
         count = sum(mark.sign == sign for mark in marks)
         if count:
             found.append(f"{count:,} {told if count == 1 else told.replace('was ', 'were ')}.")

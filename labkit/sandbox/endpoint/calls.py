@@ -129,7 +129,7 @@ class _Call:
             trace.record, "call", self.where.service, self.operation,
             caller=self.caller, params=shown, sequence=sequence, time=at,
         )  # fmt: skip
-        resource = dispatch._resource_of(params)
+        resource = dispatch.resource_of(params)
         asked = self._for_permission(params)
         with trace.caused_by(sequence, self.caller), enforcement.entered(asked) if asked else nullcontext():
             try:
@@ -144,7 +144,7 @@ class _Call:
             record(resource=resource, error=code, message=message, note=asked.note if asked else "")
         else:
             result = self._result(answer)
-            record(resource=resource or dispatch._resource_of(result), result=dispatch._summary(result))
+            record(resource=resource or dispatch.resource_of(result), result=dispatch._summary(result))
         answer.body = localise(self.where.service, self.operation, answer.body, self.request.host, domain)
         return answer
 

@@ -82,6 +82,18 @@ def response(service: str, refusal: Refusal, request: Any) -> Response:
     return (403 if protocol == "rest-json" or old else 400), headers, body
 
 
+def failure(service: str, request: Any, status: int, code: str, message: str) -> Response:
+    """The HTTP response that a client of the service reads as any other error of AWS's."""
+    protocol = protocol_of(service, request)
+    if protocol == "rest-xml":
+        return status, {"Content-Type": "application/xml"}, _s3_body(code, message)
+    if protocol in ("query", "ec2"):
+        return status, {"Content-Type": "text/xml"}, _xml(protocol, code, message)
+    headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": _REQUEST_ID}
+    headers["x-amzn-ErrorType"] = code
+    return status, headers, json.dumps({"__type": code, "message": message, "Message": message})
+
+
 def _words(service: str, refusal: Refusal, protocol: Protocol) -> tuple[str, str]:
     if service == "s3":
         return _S3_CODES[refusal.problem], refusal.message or _S3_SAID.get(refusal.problem, "Access Denied")
@@ -96,11 +108,14 @@ def _s3(refusal: Refusal, code: str, message: str, method: str) -> Response:
     status = 400 if refusal.problem == "expired" else 403
     if method == "HEAD":
         return status, {"Content-Type": "application/xml"}, ""
-    body = (
+    return status, {"Content-Type": "application/xml"}, _s3_body(code, message)
+
+
+def _s3_body(code: str, message: str) -> str:
+    return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{escape(message)}</Message>'
         f"<RequestId>{_REQUEST_ID}</RequestId></Error>"
     )
-    return status, {"Content-Type": "application/xml"}, body
 
 
 def _xml(protocol: str, code: str, message: str) -> str:

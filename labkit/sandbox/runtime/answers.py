@@ -54,7 +54,7 @@ def answer(sandbox: Sandbox, spec: FunctionSpec, call: Frame, pace: Pace) -> byt
             code, message = (refused["Code"], refused["Message"]) if refused else ("", "")
         trace.record(
             "call", service, operation,
-            resource=dispatch._resource_of(params) or ("" if params else head["url"].partition("?")[0]),
+            resource=dispatch.resource_of(params) or ("" if params else head["url"].partition("?")[0]),
             caller=caller, params=params, error=code, message=message, note=asked.note,
             sequence=sequence, time=at,
         )  # fmt: skip

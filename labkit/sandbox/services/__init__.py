@@ -25,6 +25,7 @@ SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "moto.kinesis": ("kinesis_streams", "kinesis"),
     "moto.sns": ("sns",),
     "moto.sqs": ("sqs",),
+    "moto.ssm": ("ssm",),
     "moto.sts": ("sts",),
 }
 """Package of moto -> our modules that change it. They load when moto loads the package."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from moto.core.exceptions import JsonRESTError
 from moto.moto_api._internal import mock_random
 
-from labkit.sandbox import current, delivery, stores
+from labkit.sandbox import current, delivery, lineage, stores
 from labkit.sandbox.parcels import NEVER, Failure, Parcel, Phase, Retry
 from labkit.sandbox.services import _events_faults as faults
 from labkit.sandbox.services import _events_input as inputs
@@ -279,7 +279,8 @@ def arrive(
             continue
         if pattern.matches(event):
             matched += 1
-            send_to_targets(rule, arn, event, text, ingested, hops, wait)
+            with lineage.carrying(""):  # Lambda does not follow a chain of calls through EventBridge
+                send_to_targets(rule, arn, event, text, ingested, hops, wait)
     if not matched and not quiet:
         _lost(event["id"], bus.arn, f"No rule on the event bus {bus.name} matches this event.")
     return matched

@@ -208,10 +208,12 @@ def _wait_for_retention(group: Any) -> None:
     clock = current().clock
     clock.cancel(getattr(group, "labkit_expiry", None))
     group.labkit_expiry = None
+    if not group.retention_in_days:
+        return  # looking through all events each time would make a log slower the longer it gets
     oldest = min(
         (event.timestamp for stream in group.streams.values() for event in stream.events), default=None
     )
-    if group.retention_in_days and oldest is not None:
+    if oldest is not None:
         end = oldest / 1000 + int(group.retention_in_days) * _DAY
         group.labkit_expiry = clock.schedule(max(end, clock.time()), expire, group.arn)
 

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from typing import Any, Final
-from unittest.mock import patch
 
-from labkit.judging import Expect, World, exercise, question
-from labkit.judging.watch import Enough, only, quick_sleep
-from labkit.sandbox import current
+from labkit.judging import World, question
 
 NAMES: Final = (
     "Amara",

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
-from labkit.judging.watch import only
 
 from . import DOCS, GOODS, NAMES, new_queue, seconds_said, shown
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labkit.judging import Expect, World, exercise
-from labkit.judging.watch import only, quick_sleep
+from labkit.judging.watch import quick_sleep
 
 from . import DOCS, number
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from labkit.judging import Expect, World, exercise
-from labkit.judging.watch import only
 
 from . import new_queue, number
 

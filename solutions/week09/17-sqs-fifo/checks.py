@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -39,8 +40,8 @@ price_again = question(
     b="Two: the last one has the same text as the first",
     c="One: they are about the same tea",
     answer="b",
-    because="Deduplication looks at all messages of the last five minutes, not only at the one before. The third text is "
-    "known, so it is accepted and not delivered. The till goes on with price 12.",
+    because="Deduplication looks at all messages of the last five minutes, not only at the one before. The third text "
+    "is known, so it is accepted and not delivered. The till goes on with price 12.",
     why_not={
         "a": "Each is news for you. SQS sees the text only, and has seen it before.",
         "c": "'price 12' is another text, so it is another message.",
@@ -123,7 +124,7 @@ def overtaken(handled: Iterable[Any], key: str) -> list[str]:
         line.sort(key=lambda one: one.began)
         early += [
             str(read(after.body).get("id"))
-            for before, after in zip(line, line[1:], strict=False)
+            for before, after in pairwise(line)
             if after.began < before.ended - 0.001
         ]
     return early
@@ -175,8 +176,8 @@ def lanes(world: World, expect: Expect, *, place: Callable[..., Any]) -> None:
         "sent",
         sorted(map(alike, waiting)) == sorted(map(alike, orders)),
         "Each order is in the queue once, as JSON.",
-        seen=f"{len(orders)} orders were placed. {number(sum(one in orders for one in waiting), 'message')} in the queue "
-        f"{'is' if sum(one in orders for one in waiting) == 1 else 'are'} such an order, of {len(waiting)} in all.",
+        seen=f"{len(orders)} orders were placed. The queue holds {number(len(waiting), 'message')}, and "
+        f"{sum(one in orders for one in waiting)} of them are such an order.",
         why="The worker sees nothing but the body. A message whose text is known already is not delivered again.",
         action="Send the whole order: `json.dumps(order)`.",
     )
@@ -407,8 +408,8 @@ class Till:
     hints=(
         "SQS cannot see what your worker did to a gift card. Somebody has to write down that this order was paid. When "
         "must that be written, so that no power cut can come between the payment and the note?",
-        "One call that does both or neither: `transact_write_items`. A condition in it makes the second attempt fail, with "
-        "`TransactionCanceledException`. See https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
+        "One call that does both or neither: `transact_write_items`. A condition in it makes the second attempt fail, "
+        "with `TransactionCanceledException`. See https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
         "transaction-apis.html",
         '```\n{"Put": {\n    "TableName": "payments",\n    "Item": {"order_id": order["id"]},\n'
         '    "ConditionExpression": "attribute_not_exists(____)",\n}}\n```',
@@ -502,7 +503,7 @@ def judge_cuts(world: World, expect: Expect, work: Callable[..., Any], cards: An
         if twice
         else "",
         why="SQS cannot see your side effect. It only sees that the message was not deleted.",
-        action="Write down in the same step as the payment that this order is paid, and let that step fail the second time.",
+        action="Note in the same step as the payment that this order is paid. Let that step fail the second time.",
     )
     expect(
         "lost",
@@ -642,7 +643,8 @@ def judge_rush(world: World, expect: Expect, send_orders: Callable[..., Any], qu
         seen=f"{number(len(calls), 'call')}, and SQS refused {len(refused)} of them ({refused[0].error})."
         if refused
         else "",
-        why="boto3 waits and tries a refused call again. So the orders may arrive, but late, and the shop waits with them.",
+        why="boto3 waits and tries a refused call again. So the orders may arrive, but late, "
+        "and the shop waits with them.",
         action="Make fewer calls, or give the queue a higher limit. One of the two is enough.",
     )
     expect(
@@ -800,8 +802,8 @@ def judge_hold(
         seen=f"`new address` failed, and {' and '.join(repr(step['text']) for step in overtook)} of the same customer "
         f"{'was' if len(overtook) == 1 else 'were'} handled.",
         why="The parcel would go to the old address.",
-        action="Note that this customer is on hold when the third try has failed, and look at the note before you handle "
-        "a step.",
+        action="Note that this customer is on hold when the third try has failed, and look at the note before "
+        "you handle a step.",
     )
     target = queue.dead_letter
     found = [read(one.body) for one in target.messages()] if target else []
@@ -832,8 +834,8 @@ STATUSES: Final = ("paid", "packed", "delivered")
     hints=(
         "A chain is only as ordered as its weakest link. What stands between the shop and the queues must keep the "
         "order, too. And whoever wants only some of the news says so when it subscribes.",
-        '`create_topic` with `FifoTopic`, then `subscribe` with `Protocol="sqs"`. `FilterPolicy` is an attribute of the '
-        "subscription. `publish` takes a group and a deduplication id, as `send_message` does. See "
+        '`create_topic` with `FifoTopic`, then `subscribe` with `Protocol="sqs"`. `FilterPolicy` is an attribute of '
+        "the subscription. `publish` takes a group and a deduplication id, as `send_message` does. See "
         "https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html",
         '```\nnews = sns.create_topic(Name="order-news.fifo", Attributes={"FifoTopic": "____"})["TopicArn"]\n```',
     ),
@@ -904,7 +906,8 @@ def judge_news(expect: Expect, handled: dict[str, Any], story: list[dict[str, st
         "copies",
         not copies,
         "News that is published twice within five minutes is delivered once.",
-        seen=f"One of {len(story)} news was published a second time. {number(copies, 'copy', 'copies')} came to the queues.",
+        seen=f"One of {len(story)} news was published a second time. "
+        f"{number(copies, 'copy', 'copies')} came to the queues.",
         why="The billing would send a second bill.",
         action="The deduplication id must be the same for the same news: which order, and which status?",
     )
@@ -1015,7 +1018,8 @@ def fair(world: World, expect: Expect, *, place_order: Callable[..., Any]) -> No
         "quiet",
         waits and slow <= 2,
         "95 % of the orders of the quiet sellers wait at most 2 seconds.",
-        seen=f"One seller sent {BUSY} orders, six others {QUIET} together. 95 % of those {QUIET} waited up to {slow:.1f} seconds.",
+        seen=f"One seller sent {BUSY} orders, six others {QUIET} together. 95 % of those {QUIET} waited "
+        f"up to {slow:.1f} seconds.",
         why="They stand behind the orders of somebody they do not know.",
         action="Say on each message whose it is. SQS does the rest.",
     )

@@ -32,9 +32,9 @@ sqs = boto3.client("sqs")
 # %% [markdown]
 # ## One line for each group
 #
-# ![A FIFO queue with three lanes: Amara, Bao and Chen. Each lane is a message group. In each lane only the first message
-# can be in flight. Worker 1 has Amara's first message, worker 2 has Bao's. Amara's second message waits until the
-# first is deleted, although worker 3 is free. Worker 3 takes Chen's first message.](lanes.svg)
+# ![A FIFO queue with three lanes: Amara, Bao and Chen. Each lane is a message group. The first message of each lane is in
+# flight, with workers 1, 2 and 3. Two more messages of Amara and one of Bao wait behind them. Worker 4 is free and gets
+# nothing.](lanes.svg)
 #
 # Each message in a FIFO queue carries a **message group id**. Messages of one group stay in the order in which they
 # were sent. While one of them is in flight, nobody receives another one of that group. Messages of different groups
@@ -476,7 +476,7 @@ sqs.send_message(
     QueueUrl=till,
     MessageBody="order-7: take 20 off the card of Amara",
     MessageGroupId="Amara",
-    MessageDeduplicationId=f"order-7 {lab.clock.time():.0f}",
+    MessageDeduplicationId=f"order-7/{lab.clock.time():.0f}",
 )
 
 charged = []

@@ -228,6 +228,28 @@ def test_a_function_that_calls_itself_is_stopped_after_sixteen_runs(functions: A
     assert len(functions.runs()) == 32  # another chain counts from the beginning
 
 
+def test_a_loop_through_an_event_bus_is_not_noticed(functions: Any, sandbox: Sandbox) -> None:
+    """Lambda follows chains through Lambda, SQS, SNS and S3 only (developer guide, invocation-recursion)."""
+    arn = functions.make(
+        """
+        import boto3
+        def handler(event, context):
+            entry = {"Source": "shop", "DetailType": "Order Placed", "Detail": "{}"}
+            boto3.client("events").put_events(Entries=[entry])
+        """
+    )["FunctionArn"]
+    events: Any = boto3.client("events")
+    rule = events.put_rule(Name="loop", EventPattern='{"source": ["shop"]}')["RuleArn"]
+    functions.api.add_permission(
+        FunctionName="f", StatementId="loop", Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com", SourceArn=rule,
+    )  # fmt: skip
+    events.put_targets(Rule="loop", Targets=[{"Id": "f", "Arn": arn}])
+    functions.send()
+    sandbox.clock.advance(minutes=1)
+    assert len(functions.runs()) > 50
+
+
 def test_a_loop_may_be_allowed(functions: Any, sandbox: Sandbox) -> None:
     functions.make(
         """
