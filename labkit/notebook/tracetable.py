@@ -105,7 +105,11 @@ def about(event: Event) -> str:
         return " > ".join(_short(_name(str(end)), _NAME) for end in ends)
     if event.action == "PutEvents" and not event.resource:
         entries = event.params.get("Entries")
-        buses = [str(one.get("EventBusName") or "default") for one in entries if isinstance(one, dict)] if entries else []
+        buses = (
+            [str(one.get("EventBusName") or "default") for one in entries if isinstance(one, dict)]
+            if entries
+            else []
+        )
         return _short(", ".join(_name(bus) for bus in dict.fromkeys(buses)), 2 * _NAME)
     return _short(_name(event.resource), 2 * _NAME)
 
