@@ -174,12 +174,12 @@ def put_orders(count: int, kind: str = "OrderPlaced") -> None:
         boto3.client("events").put_events(Entries=[{**entry, "Detail": json.dumps({"order": number})}])
 
 
-def outage(sandbox: Sandbox, minutes: int = 60) -> None:
-    """A queue that is away for an hour while a rule delivers to it."""
+def outage(sandbox: Sandbox, minutes: int = 60, then: int = 30) -> None:
+    """A queue that is away for an hour while a rule delivers to it, and `then` so many minutes more."""
     boto3.client("events").create_event_bus(Name="shop")
     open_queue("orders", "events.amazonaws.com")
     open_queue("rule-dlq", "events.amazonaws.com")
     _rule("placed", {"detail-type": ["OrderPlaced"]}, {"Id": "orders", "Arn": arn("sqs", "orders")})
     sandbox.faults.put("delivery.unavailable", target="orders", lasting=60 * minutes)
     put_orders(2)
-    sandbox.clock.advance(minutes=minutes + 30)
+    sandbox.clock.advance(minutes=minutes + then)

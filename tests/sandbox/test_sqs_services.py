@@ -54,9 +54,9 @@ def code_of(call: Any, **params: Any) -> str:
     return caught.value.response["Error"]["Code"]
 
 
-def lets_in(arn: str) -> str:
-    """A queue policy that lets topics write."""
-    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+def lets_in(arn: str, service: str = "sns.amazonaws.com") -> str:
+    """A queue policy that lets a service write."""
+    allowed = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sqs:SendMessage"}
     return json.dumps({"Version": "2012-10-17", "Statement": [{**allowed, "Resource": arn}]})
 
 
@@ -153,6 +153,8 @@ def test_a_fifo_topic_keeps_group_order_and_duplicates_out(sandbox: Sandbox, sqs
 def test_a_bucket_tells_a_queue(sandbox: Sandbox, sqs: Any, url: str) -> None:
     s3 = sandbox.client("s3")
     s3.create_bucket(Bucket="files", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    attributes = {"Policy": lets_in(f"{ARN}orders", "s3.amazonaws.com")}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
     s3.put_bucket_notification_configuration(
         Bucket="files",
         NotificationConfiguration={

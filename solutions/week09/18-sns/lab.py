@@ -25,6 +25,7 @@
 import json
 
 import boto3
+from botocore.exceptions import ClientError
 
 sns = boto3.client("sns")
 sqs = boto3.client("sqs")
@@ -350,25 +351,19 @@ import zipfile
 
 
 def connected(topic_arn, name):
-    """A queue with this name that this topic may write to, subscribed. Returns the ARN of the subscription."""
+    """A queue with this name, as in 18.1: this topic may write to it. Returns the ARN of the subscription."""
     queue_url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    connect_safely(topic_arn, queue_url)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn_of(queue_url),
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
     answer = sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn_of(queue_url), ReturnSubscriptionArn=True)
     return answer["SubscriptionArn"]
-
-
-def connect_safely(topic_arn, *queue_urls):
-    """Let this topic, and no other, write into these queues."""
-    for queue_url in queue_urls:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn_of(queue_url),
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
 
 
 sales = sns.create_topic(Name="sales")["TopicArn"]
@@ -473,13 +468,12 @@ for desk, policy in policies.items():
 
 # %% right because="boto3 resources, and the same said with other words"
 rules = {
-    "express": {"delivery": [{"equals-ignore-case": "express"}, "express"], "$or": [{"delivery": ["express"]}, {"delivery": ["express"]}]},
+    "express": {"delivery": ["express"]},
     "big-orders": {"total": [{"numeric": [">", 500]}, {"numeric": ["=", 500]}]},
     "tea-room": {"sku": [{"wildcard": "tea-*"}]},
     "gift-wrap": {"gift_note": [{"exists": True}]},
     "customs": {"country": [{"anything-but": "PT"}]},
 }
-rules["express"] = {"delivery": ["express"]}
 for desk, arn in desks.items():
     boto3.resource("sns").Subscription(arn).set_attributes(
         AttributeName="FilterPolicy", AttributeValue=json.dumps(rules[desk])
@@ -637,7 +631,7 @@ sns.publish(
 
 # %%
 inner = {"shipping": {"country": ["KE"]}}
-with labkit.expected(Exception):
+with labkit.expected(ClientError):
     sns.set_subscription_attributes(
         SubscriptionArn=partner_desks["partner-express"], AttributeName="FilterPolicy", AttributeValue=json.dumps(inner)
     )
@@ -651,8 +645,6 @@ with labkit.expected(Exception):
 # - `partner-big` gets the orders with a total of 500 or more.
 # - `partner-all` gets every message. Now and then the partner sends a text that is not JSON, such as `pallet 7 is
 #   late`. It must not go to the first two, and it must not be lost.
-#
-# There is no exercise queue for texts that are not JSON alone: a filter on the body cannot read them.
 
 # %% stub exercise="by_body"
 body_filters = {

@@ -1,0 +1,349 @@
+"""The parent's side: starts the prepared process, plays notebooks side by side, and keeps their limits.
+
+One loop, no threads. Whatever a notebook does, it ends here as a finished `Play` that holds what it showed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import labkit
+from labkit.engine.play import Play
+from labkit.engine.tree import pids_below, together
+from labkit.engine.wire import ParentLine
+from labkit.errors import LabkitError
+
+COURSE: Final = ("sqs", "sns", "events", "dynamodb", "s3", "iam", "sts", "lambda", "logs", "kms", "pipes", "scheduler")
+"""The AWS services most labs use, whose models are loaded before the first fork."""
+_START_LIMIT: Final = 60.0
+_GOODBYE: Final = 5.0
+"""How long a kernel may take to end after its last cell, in seconds: as long as Jupyter gives one."""
+_LOOK: Final = 0.2
+"""How often sizes, processes and deadlines are looked at, in seconds."""
+_BOOT: Final = """\
+import json, sys
+root, control, settings = json.loads(sys.argv[1])
+base = [path for path in sys.path if path]
+sys.path[:] = [root, *base]
+from labkit.engine.zygote import main
+main(control, settings, base)
+"""
+
+
+class EngineBroken(LabkitError):
+    """The prepared process did not start, or ended."""
+
+
+def can_fork() -> bool:
+    """Whether notebooks can run in forked processes here."""
+    return hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "emscripten"
+
+
+@dataclass(slots=True)
+class _Running:
+    """A notebook in its process."""
+
+    play: Play
+    line: ParentLine
+    files: dict[str, int]
+    serial: int
+    pid: int | None = None
+    closing: float | None = None
+    killed: bool = False
+    looked: float = field(default_factory=time.monotonic)
+
+
+class Host:
+    """Plays notebooks. One prepared process serves it from its first notebook until `close`."""
+
+    def __init__(self, services: Iterable[str] = COURSE) -> None:
+        self._services = list(services)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._home: Path | None = None
+        self._owner = os.getpid()
+        self._serial = 0
+        self._running: dict[int, _Running] = {}
+        self._selector: selectors.BaseSelector | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The prepared process, while there is one."""
+        return self._process.pid if self._process else None
+
+    # -- playing -----------------------------------------------------------------------------------
+
+    def play(self, plays: Iterable[Play], workers: int = 1) -> Iterator[Play]:
+        """Play notebooks, `workers` at a time; each is handed back when its process has ended.
+
+        The iterable is asked for a play only when a worker is free. When the caller stops early or is
+        interrupted, the plays that run are ended and hold what they had shown.
+        """
+        waiting = iter(plays)
+        more = True
+        try:
+            while more or self._running:
+                while more and len(self._running) < max(1, workers):
+                    one = next(waiting, None)
+                    if one is None:
+                        more = False
+                        break
+                    self._begin(one)
+                yield from self._turn()
+        finally:
+            for left in list(self._running.values()):
+                left.play.halt("interrupted", "It was interrupted.")
+                self._kill(left)
+            end = time.monotonic() + _GOODBYE
+            while self._running and time.monotonic() < end:
+                for _ in self._turn():
+                    pass
+
+    def _begin(self, play: Play) -> None:
+        control = self._ready()
+        ours, theirs = socket.socketpair()
+        files = {name: _file_in_memory(name) for name in ("stdout", "stderr")}
+        self._serial += 1
+        settings = {"cwd": play.cwd, "environ": play.environ, "memory": play.limits.memory, "parent": os.getpid()}
+        order = json.dumps({"fork": self._serial, "settings": settings}).encode()
+        with theirs:
+            socket.send_fds(control, [order], [theirs.fileno(), files["stdout"], files["stderr"]])
+        running = self._running[self._serial] = _Running(play, ParentLine(ours), files, self._serial)
+        play.begin(running.line.send)
+        assert self._selector is not None
+        self._selector.register(ours, selectors.EVENT_READ, running)
+
+    def _turn(self) -> Iterator[Play]:
+        """Wait for something to happen and work it in."""
+        assert self._selector is not None
+        for key, _ in self._selector.select(self._patience()):
+            if isinstance(key.data, _Running):
+                self._listen(key.data)
+            else:
+                yield from self._news()
+        for running in list(self._running.values()):
+            self._watch(running)
+
+    def _patience(self) -> float:
+        return _LOOK if self._running else 0.0
+
+    def _listen(self, running: _Running) -> None:
+        assert self._selector is not None
+        packets = running.line.receive()
+        if packets is None:
+            self._selector.unregister(running.line.socket)  # the control line tells how it ended
+            running.line.close()
+            return
+        for packet in packets:
+            running.play.take(packet)
+        if running.play.finished and running.closing is None:
+            running.closing = time.monotonic() + _GOODBYE
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if running.line.has_unsent else 0)
+        running.line.push()
+        if self._selector.get_key(running.line.socket).events != wanted:
+            self._selector.modify(running.line.socket, wanted, running)
+
+    def _watch(self, running: _Running) -> None:
+        """Keep the limits."""
+        now = time.monotonic()
+        if running.killed:
+            return
+        if running.closing is not None and now > running.closing:
+            self._kill(running)
+            return
+        play = running.play
+        due = play.deadline()
+        if due is not None and now > due[0]:
+            play.halt("timeout", due[1])
+            self._kill(running)
+        elif now - running.looked > _LOOK:
+            running.looked = now
+            if told := self._too_much(running):
+                play.halt("limit", told)
+                self._kill(running)
+
+    def _too_much(self, running: _Running) -> str:
+        limits = running.play.limits
+        if limits.output is not None:
+            size = running.line.received + sum(os.fstat(fd).st_size for fd in running.files.values())
+            if size > limits.output:
+                return f"It showed more than {limits.output / (1 << 20):g} MB."
+        if running.pid is None or (limits.processes is None and limits.memory is None):
+            return ""
+        pids = [running.pid, *pids_below(running.pid)]
+        if limits.processes is not None and len(pids) > limits.processes:
+            return f"It had {len(pids)} processes at once; {limits.processes} are allowed."
+        if limits.memory is not None and len(pids) > 1 and together(pids) > 2 * limits.memory:
+            return f"Its {len(pids)} processes used more than {2 * limits.memory / (1 << 20):g} MB together."
+        return ""
+
+    def _kill(self, running: _Running) -> None:
+        running.killed = True
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.send(json.dumps({"kill": running.serial}).encode())
+
+    # -- what the prepared process tells -------------------------------------------------------------
+
+    def _news(self) -> Iterator[Play]:
+        assert self._control is not None
+        try:
+            text = self._control.recv(1 << 16)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            text = b""
+        if not text:
+            yield from self._lost()
+            return
+        news = json.loads(text)
+        if "born" in news and news["born"] in self._running:
+            self._running[news["born"]].pid = news["pid"]
+        elif "ended" in news and news["ended"] in self._running:
+            yield self._end(self._running[news["ended"]], news["status"])
+
+    def _end(self, running: _Running, status: int | None) -> Play:
+        """The notebook's process and all that it had started are gone."""
+        assert self._selector is not None
+        if running.line.socket.fileno() != -1:
+            while packets := running.line.receive():
+                for packet in packets:
+                    running.play.take(packet)
+            self._selector.unregister(running.line.socket)
+            running.line.close()
+        del self._running[running.serial]
+        left = {} if running.play.finished else {name: _content(fd) for name, fd in running.files.items()}
+        for fd in running.files.values():
+            os.close(fd)
+        running.play.bury(status, left)
+        return running.play
+
+    def _lost(self) -> Iterator[Play]:
+        """The prepared process is gone, and every notebook with it. The next one gets a new one."""
+        for running in list(self._running.values()):
+            if running.pid is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(running.pid, signal.SIGKILL)
+            running.play.halt("dead", "The prepared process, from which it was forked, ended.")
+            yield self._end(running, None)
+        self.close()
+
+    # -- the prepared process --------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the prepared process now. `play` does it when it needs one. Raises `EngineBroken`."""
+        self._ready()
+
+    def _ready(self) -> socket.socket:
+        if self._control is not None and self._owner == os.getpid():
+            return self._control
+        if not can_fork():
+            raise EngineBroken("This system cannot fork. Use papermill's own engine.")
+        self._owner = os.getpid()
+        self._running = {}
+        self._home = Path(tempfile.mkdtemp(prefix="labkit-engine-"))
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET if _linux() else socket.SOCK_DGRAM)
+        settings = {"home": str(self._home / "ipython"), "services": self._services}
+        root = str(Path(labkit.__file__).resolve().parents[1])
+        order = json.dumps([root, theirs.fileno(), settings])
+        environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        errors = self._home / "errors.txt"
+        with theirs, errors.open("wb") as told:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _BOOT, order],
+                pass_fds=[theirs.fileno()],
+                env=environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+                cwd=self._home,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=told,
+                start_new_session=True,  # Ctrl-C is ours to answer
+            )
+        ours.settimeout(_START_LIMIT)
+        self._control = ours
+        try:
+            ready = ours.recv(1 << 16)
+            assert json.loads(ready)["threads"] == 1, "threads do not survive a fork"
+        except (OSError, ValueError, AssertionError) as error:
+            said = errors.read_text(errors="replace").strip()[-2000:]
+            self.close()
+            raise EngineBroken(f"The engine's prepared process did not start ({error}). {said}") from error
+        ours.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(ours, selectors.EVENT_READ, None)
+        return ours
+
+    def close(self) -> None:
+        """End the prepared process and everything that it started."""
+        mine = self._owner == os.getpid()
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._selector is not None:
+            self._selector.close()
+            self._selector = None
+        if self._process is not None and mine:
+            try:
+                self._process.wait(_GOODBYE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._home is not None and mine:
+            shutil.rmtree(self._home, ignore_errors=True)
+            self._home = None
+
+
+def _linux() -> bool:
+    return sys.platform == "linux"
+
+
+def _file_in_memory(name: str) -> int:
+    """An open file without a name; whoever writes to it appends."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create(name)
+    else:
+        fd, path = tempfile.mkstemp()
+        os.unlink(path)
+    import fcntl
+
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
+    return fd
+
+
+def _content(fd: int, most: int = 64 << 20) -> bytes:
+    size = os.fstat(fd).st_size
+    data = b""
+    while len(data) < min(size, most):
+        piece = os.pread(fd, 1 << 20, len(data))
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+Progress = Callable[[Play], None]
+__all__ = ["COURSE", "EngineBroken", "Host", "Progress", "can_fork"]
