@@ -104,13 +104,10 @@ def about(event: Event) -> str:
     if event.kind in ("delivery", "refused") and all(isinstance(end, str) and end for end in ends):
         return " > ".join(_short(_name(str(end)), _NAME) for end in ends)
     if event.action == "PutEvents" and not event.resource:
-        entries = event.params.get("Entries")
-        buses = (
-            [str(one.get("EventBusName") or "default") for one in entries if isinstance(one, dict)]
-            if entries
-            else []
-        )
-        return _short(", ".join(_name(bus) for bus in dict.fromkeys(buses)), 2 * _NAME)
+        given = event.params.get("Entries")
+        entries = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+        buses = dict.fromkeys(_name(str(one.get("EventBusName") or "default")) for one in entries)
+        return _short(", ".join(buses), 2 * _NAME)
     return _short(_name(event.resource), 2 * _NAME)
 
 
