@@ -36,9 +36,15 @@ def output_of(message: Message, kind: str) -> Output | None:
 class Assembler:
     """The outputs of one notebook. `tell(parent, content)` sends a comm message to the kernel."""
 
-    def __init__(self, cells: list[dict[str, Any]], tell: Callable[[Message, dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        cells: list[dict[str, Any]],
+        tell: Callable[[Message, dict[str, Any]], None],
+        make: Callable[[Output], Output] = dict,
+    ) -> None:
         self._cells = cells
         self._tell = tell
+        self._make = make
         self._clear_next = False
         self._displays: dict[str, dict[int, list[int]]] = {}
         self._widgets: dict[str, dict[str, Any]] = {}
@@ -71,7 +77,9 @@ class Assembler:
 
     def stream(self, name: str, text: str, index: int) -> None:
         """Add text that no message brought, because the kernel was gone."""
-        self._cells[index]["outputs"].append({"output_type": "stream", "name": name, "text": text})
+        self._cells[index]["outputs"].append(
+            self._make({"output_type": "stream", "name": name, "text": text})
+        )
 
     def widget_state(self) -> dict[str, Any] | None:
         """The state of all widgets, as it stands in the notebook's metadata; None without widgets."""
@@ -122,6 +130,7 @@ class Assembler:
             self._clear_next = False
         if display:
             self._displays.setdefault(display, {}).setdefault(index, []).append(len(outputs))
+        out = self._make(out)
         outputs.append(out)
         return out
 

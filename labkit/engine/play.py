@@ -85,6 +85,8 @@ class Play:
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=Rules)
     hooks: Hooks = field(default_factory=Hooks)
+    make: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    """Makes an output of a notebook from a plain dictionary."""
     stop: Stop | None = None
     finished: bool = False
     """Every cell was looked at, or an error ended the notebook where it should."""
@@ -103,7 +105,7 @@ class Play:
         """The kernel is there: play the first cell."""
         self._send = send
         self._session = str(uuid.uuid4())
-        self._assembler = Assembler(self.document["cells"], self._tell_comm)
+        self._assembler = Assembler(self.document["cells"], self._tell_comm, self.make)
         self.begun = time.monotonic()
         self._advance()
 

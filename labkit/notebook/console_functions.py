@@ -45,7 +45,7 @@ def _functions(sandbox: Sandbox, runs: Sequence[Event]) -> Section:
             if latest is None:
                 continue
             arn = latest.function_arn.removesuffix(":$LATEST")
-            aliases = sorted(backend._lambdas._aliases.get(name, {}))
+            aliases = sorted(backend._lambdas._get_function_aliases(name))
             published = [plural(len(kept["versions"]), "version")] if kept["versions"] else []
             errors = failed[arn]
             rows.append((

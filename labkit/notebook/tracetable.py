@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("time (UTC)", "service", "action", "resource", "caller", "result")
 _RESULT: Final = 60
 _NAME: Final = 26
+_WIDEST: Final = (10, 14, 20, 30, 20)
+"""Characters a cell of the text form has at most."""
+_LEAST: Final = 8
 _BELOW: Final = "            "
 """Before a result that has no room at the end of its line."""
 _ECHOES: Final = frozenset(
@@ -190,13 +193,17 @@ def _cell(text: str, event: Event, place: int) -> str:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    rows = [
+        (*(_short(cell, most) for cell, most in zip(row, _WIDEST, strict=False)), row[-1]) for row in rows
+    ]
     widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS) - 1)]
-    room = max(20, WIDTH - 2 - sum(width + 2 for width in widths))
+    room = max(_LEAST, WIDTH - 2 - sum(width + 2 for width in widths))
     lines = []
     for row in rows:
         left = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
         told = row[-1]
-        below = len(told) > room and (len(told) > _RESULT or told.startswith(("ERROR", "REFUSED")))
+        cramped = room == _LEAST or len(told) > _RESULT or told.startswith(("ERROR", "REFUSED"))
+        below = cramped and len(told) > room
         lines.append(f"  {left}{'' if below else _short(told, room)}".rstrip())
         lines += [wrap(told, _BELOW)] if below else []
     return lines

@@ -82,6 +82,19 @@ def replace(backends: Backends) -> None:
                 specific = registry[account]  # kept where there is one: moto looks up its Regions slowly
                 dict.clear(specific)
                 dict.update(specific, regions)
+            _note_buckets(registry)
+
+
+def _note_buckets(registry: Any) -> None:
+    """moto keeps beside S3's backends which account each bucket belongs to. It has to be what they hold now."""
+    if not hasattr(registry, "bucket_accounts"):
+        return
+    registry.bucket_accounts = {
+        name: (partition, account)
+        for account, partitions in registry.items()
+        for partition, backend in partitions.items()
+        for name in (*backend.buckets, *backend.table_buckets)
+    }
 
 
 def used(backends: Backends) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import boto3
 import pytest
@@ -154,7 +155,9 @@ def test_errors_batches_and_throttles_are_signs() -> None:
         2, BASE, "invocation", "lambda", "Invocation", arn("lambda", "function:pack"),
         params={"DurationMs": 5.0, "LogStream": "one"}, cause=1,
     )  # fmt: skip
-    story = functions.story(Past([batch, ran, run(3, 5, error="ValueError", Attempt=2), throttled], BASE + 10))
+    story = functions.story(
+        Past([batch, ran, run(3, 5, error="ValueError", Attempt=2), throttled], BASE + 10)
+    )
     marks = [mark for lane in story.lanes for mark in lane.marks]
     assert [(mark.sign, mark.text) for mark in marks] == [("batch", "7"), ("error", ""), ("throttled", "")]
     assert "try 2" in marks[1].more
@@ -186,7 +189,7 @@ def test_on_an_uneven_axis_order_stays_and_long_gaps_shrink(uneven: str) -> None
     moments = [BASE + one for one in (0, 1, 3, 10, 100, 3700)]
     axis = Axis(moments, BASE, BASE + 3700, 700, uneven)
     places = [axis.at(one) for one in moments]
-    gaps = [b - a for a, b in zip(places, places[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(places)]
     assert places == sorted(places)
     assert places[-1] == pytest.approx(700)
     assert gaps == sorted(gaps)  # longer is wider,
@@ -197,7 +200,7 @@ def test_on_an_uneven_axis_order_stays_and_long_gaps_shrink(uneven: str) -> None
 def test_ticks_of_an_uneven_axis_are_times_at_which_something_happened() -> None:
     moments = [BASE + one for one in (0, 1, 600, 4000)]
     ticks = Axis(moments, BASE, BASE + 4000, 700, "waits").ticks()
-    assert [tick.label for tick in ticks][0] == "08:00:00"
+    assert next(tick.label for tick in ticks) == "08:00:00"
     assert len({tick.label for tick in ticks}) == len(ticks)
 
 

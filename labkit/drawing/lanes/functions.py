@@ -63,7 +63,7 @@ def story(past: Past) -> Story:
         now=past.now,
         known=tuple(short_name(one) for one in names),
         notices=notices,
-        empty=f"{past.resource or 'No function'} has not run yet.",
+        empty=f"{past.resource} has not run yet." if past.resource else "No function has run yet.",
         counted=False,
         uneven="runs",
     )

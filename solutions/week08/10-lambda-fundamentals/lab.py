@@ -394,7 +394,7 @@ def handler(event, context):
 '''
 deploy("print-labels", {"app.py": LABELS, "printer.py": PRINTER}, Timeout=10)
 
-# %% wrong because="Is less than one label's time left when you look?" finds="early"
+# %% wrong because="Is less than one label's time left when you look?" finds="early,all"
 LABELS = '''
 import printer
 

@@ -187,7 +187,8 @@ for result in answer["Entries"]:
 # - Every order arrives on the bus, once, although about 5 % of the entries fail. What failed goes through when it is
 #   sent again.
 # - Make at most 35 calls for 250 orders, resends included.
-# - Some orders have very long notes. All entries of a call together must stay below 1 MB (1,048,576 bytes).
+# - Some orders have very long notes, up to 300,000 letters. All entries of a call together must stay below 1 MB
+#   (1,048,576 bytes). Use that room: 12 such orders need at most 4 calls.
 
 # %% stub exercise="publish_orders"
 def publish(orders):
@@ -200,7 +201,7 @@ def publish(orders):
     waiting = [entry(order) for order in orders]
     while waiting:
         batch, size = [], 0  # survives: one byte does not matter
-        for one in waiting[:10]:
+        for one in waiting[:10]:  # survives: nine at a time are enough
             size += weight(one)
             if size < 1_000_000:
                 batch.append(one)
@@ -257,7 +258,7 @@ def publish(orders):
             pass
 
 
-# %% wrong because="Does each order get a call of its own?" finds="calls"
+# %% wrong because="Does each order get a call of its own?" finds="calls,size"
 def publish(orders):
     for order in orders:
         while events.put_events(Entries=[entry(order)])["FailedEntryCount"]:
@@ -278,7 +279,7 @@ def publish(orders):
     events.put_events(Entries=[entry(order) for order in orders])
 
 
-# %% wrong because="Which bus does an entry go to when nobody names one?" finds="all"
+# %% wrong because="Which bus does an entry go to when nobody names one?" finds="all,size"
 def publish(orders):
     waiting = [{k: v for k, v in entry(order).items() if k != "EventBusName"} for order in orders]
     while waiting:
@@ -307,3 +308,800 @@ lab.check("publish_orders", publish=publish)
 # %% [markdown]
 # One more thing about resends. `InternalFailure` and `ThrottlingException` are worth another try.
 # `MalformedDetail` is not: the same bad text fails for ever. A real producer gives such an entry to a person.
+
+# %% [markdown]
+# ## Place 2: no rule wants it
+#
+# A **pattern** looks like the event, but each value stands in a list. This is the pattern of the syllabus. It wants to
+# know when a virtual machine (an EC2 instance) has stopped:
+#
+# ```json
+# {
+#   "source": ["aws.ec2"],
+#   "detail-type": ["EC2 Instance State-change Notification"],
+#   "detail": {"state": ["stopped"]}
+# }
+# ```
+
+# %% fact id="F52"
+
+# %% [markdown]
+# Forget the list, and EventBridge refuses the pattern. At least you learn of it at once:
+
+# %%
+from botocore.exceptions import ClientError
+
+with labkit.expected(ClientError, code="InvalidEventPatternException"):
+    events.put_rule(Name="wrong", EventBusName=BUS, EventPattern=json.dumps({"source": "orchard.shop"}))
+
+# %% [markdown]
+# Instead of a value, the list may hold an **operator**, an object with one key:
+#
+# | operator | an example | matches |
+# | --- | --- | --- |
+# | `numeric` | `[{"numeric": [">=", 10, "<", 20]}]` | numbers from 10 to below 20; never a text such as `"15"` |
+# | `prefix` | `[{"prefix": "tea-"}]` | texts that begin so |
+# | `anything-but` | `[{"anything-but": ["red", "blue"]}]` | a field that is there and holds something else |
+# | `exists` | `[{"exists": true}]` | a field that is there, also when it is `null` |
+# | `$or` | `"$or": [{"a": [1]}, {"b": [2]}]` | one or the other; the key `$or` stands where a field would stand |
+#
+# If the *event* has a list in a field, one fitting element is enough. `test_event_pattern` tries a pattern without any rule:
+
+# %%
+def fits(pattern, detail, source="orchard.shop", kind="Order Placed"):
+    """Whether an event with this detail matches a pattern."""
+    event = {
+        "id": "1",
+        "account": "123456789012",
+        "source": source,
+        "time": "2026-11-23T09:00:00Z",
+        "region": "eu-west-1",
+        "resources": [],
+        "detail-type": kind,
+        "detail": detail,
+    }
+    return events.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))["Result"]
+
+
+small = {"source": ["orchard.shop"], "detail": {"total": [{"numeric": ["<", 20]}]}}
+print(fits(small, {"total": 12.5}), fits(small, {"total": "12.5"}), fits(small, {"total": [12.5, 300]}))
+
+# %% [markdown]
+# ## 13.2 · Six patterns
+#
+# *Story.* Six teams want to hear about some events, and about no others. An order looks like this:
+
+# %%
+an_order = {
+    "order_id": "tea-7",
+    "total": 250.5,
+    "payment": {"method": "card"},
+    "address": {"postcode": "1070"},
+    "coupon": "SPRING",
+    "express": False,
+}
+
+# %% [markdown]
+# *Task.* Fill the dict `patterns`. The first is about AWS, the other five are about events with the source `orchard.shop`
+# and the detail type `Order Placed`.
+#
+# - `stopped`: an EC2 instance has stopped.
+# - `big`: the `total` is above 100, up to 500. 500 itself belongs to it.
+# - `not_card`: the payment `method` is there, and it is anything but `card`.
+# - `vienna`: the postcode begins with 1.
+# - `no_coupon`: there is no field `coupon` at all. (A `coupon` that is `null` is a field, too.)
+# - `hurry`: `express` is true, or the `total` is above 1000.
+
+# %% stub exercise="patterns"
+patterns = {
+    "stopped": {"source": ["aws.ec2"]},
+    "big": {"source": ["orchard.shop"], "detail-type": ["Order Placed"]},
+    "not_card": {"source": ["orchard.shop"], "detail-type": ["Order Placed"]},
+    "vienna": {"source": ["orchard.shop"], "detail-type": ["Order Placed"]},
+    "no_coupon": {"source": ["orchard.shop"], "detail-type": ["Order Placed"]},
+    "hurry": {"source": ["orchard.shop"], "detail-type": ["Order Placed"]},
+}
+
+# %% solution
+order = {"source": ["orchard.shop"], "detail-type": ["Order Placed"]}
+patterns = {
+    "stopped": {
+        "source": ["aws.ec2"],
+        "detail-type": ["EC2 Instance State-change Notification"],
+        "detail": {"state": ["stopped"]},
+    },
+    "big": {**order, "detail": {"total": [{"numeric": [">", 100, "<=", 500]}]}},
+    "not_card": {**order, "detail": {"payment": {"method": [{"anything-but": "card"}]}}},
+    "vienna": {**order, "detail": {"address": {"postcode": [{"prefix": "1"}]}}},
+    "no_coupon": {**order, "detail": {"coupon": [{"exists": False}]}},
+    "hurry": {
+        **order,
+        "detail": {"$or": [{"express": [True]}, {"total": [{"numeric": [">", 1000]}]}]},
+    },
+}
+
+# %% right because="texts instead of dicts, wildcards, and the $or outside of the detail"
+head = '"source": ["orchard.shop"], "detail-type": ["Order Placed"]'
+patterns = {
+    "stopped": """{"source": ["aws.ec2"], "detail": {"state": ["stopped"]},
+                   "detail-type": [{"prefix": "EC2 Instance State-change"}]}""",
+    "big": "{%s, \"detail\": {\"total\": [{\"numeric\": [\">\", 100, \"<=\", 500]}]}}" % head,
+    "not_card": "{%s, \"detail\": {\"payment\": {\"method\": [{\"anything-but\": [\"card\"]}]}}}" % head,
+    "vienna": "{%s, \"detail\": {\"address\": {\"postcode\": [{\"wildcard\": \"1*\"}]}}}" % head,
+    "no_coupon": "{%s, \"detail\": {\"coupon\": [{\"exists\": false}]}}" % head,
+    "hurry": """{%s, "$or": [{"detail": {"express": [true]}},
+                             {"detail": {"total": [{"numeric": [">", 1000]}]}}]}""" % head,
+}
+
+# %% wrong because="Does each value stand in a list?" finds="valid"
+order = {"source": ["orchard.shop"], "detail-type": ["Order Placed"]}
+patterns = {
+    "stopped": {
+        "source": "aws.ec2",
+        "detail-type": ["EC2 Instance State-change Notification"],
+        "detail": {"state": ["stopped"]},
+    },
+    "big": {**order, "detail": {"total": [{"numeric": [">", 100, "<=", 500]}]}},
+    "not_card": {**order, "detail": {"payment": {"method": [{"anything-but": "card"}]}}},
+    "vienna": {**order, "detail": {"address": {"postcode": [{"prefix": "1"}]}}},
+    "no_coupon": {**order, "detail": {"coupon": [{"exists": False}]}},
+    "hurry": {**order, "detail": {"$or": [{"express": [True]}, {"total": [{"numeric": [">", 1000]}]}]}},
+}
+
+# %% wrong because="Does a list of several values mean `and`? It means `or`" finds="big,hurry"
+order = {"source": ["orchard.shop"], "detail-type": ["Order Placed"]}
+patterns = {
+    "stopped": {
+        "source": ["aws.ec2"],
+        "detail-type": ["EC2 Instance State-change Notification"],
+        "detail": {"state": ["stopped"]},
+    },
+    "big": {**order, "detail": {"total": [{"numeric": [">", 100]}, {"numeric": ["<=", 500]}]}},
+    "not_card": {**order, "detail": {"payment": {"method": [{"anything-but": "card"}]}}},
+    "vienna": {**order, "detail": {"address": {"postcode": [{"prefix": "1"}]}}},
+    "no_coupon": {**order, "detail": {"coupon": [{"exists": False}]}},
+    "hurry": {**order, "detail": {"express": [True], "total": [{"numeric": [">", 1000]}]}},
+}
+
+# %% wrong because="Is a `null` the same as a field that is not there?" finds="no_coupon"
+order = {"source": ["orchard.shop"], "detail-type": ["Order Placed"]}
+patterns = {
+    "stopped": {
+        "source": ["aws.ec2"],
+        "detail-type": ["EC2 Instance State-change Notification"],
+        "detail": {"state": ["stopped"]},
+    },
+    "big": {**order, "detail": {"total": [{"numeric": [">", 100, "<=", 500]}]}},
+    "not_card": {**order, "detail": {"payment": {"method": [{"anything-but": "card"}]}}},
+    "vienna": {**order, "detail": {"address": {"postcode": [{"prefix": "1"}]}}},
+    "no_coupon": {**order, "detail": {"coupon": [None]}},
+    "hurry": {**order, "detail": {"$or": [{"express": [True]}, {"total": [{"numeric": [">", 1000]}]}]}},
+}
+
+# %% wrong because="Does the pattern look into `detail`, or beside it?" finds="stopped,vienna,not_card"
+order = {"source": ["orchard.shop"], "detail-type": ["Order Placed"]}
+patterns = {
+    "stopped": {
+        "source": ["aws.ec2"],
+        "detail-type": ["EC2 Instance State-change Notification"],
+        "state": ["stopped"],
+    },
+    "big": {**order, "detail": {"total": [{"numeric": [">", 100, "<=", 500]}]}},
+    "not_card": {**order, "detail": {"payment.method": ["cash", "invoice"]}},
+    "vienna": {**order, "detail": {"postcode": [{"prefix": "1"}]}},
+    "no_coupon": {**order, "detail": {"coupon": [{"exists": False}]}},
+    "hurry": {**order, "detail": {"$or": [{"express": [True]}, {"total": [{"numeric": [">", 1000]}]}]}},
+}
+
+# %% check
+lab.check("patterns", patterns=patterns)
+
+# %% [markdown]
+# ## Place 3: the door is closed
+#
+# Three departments want to know about orders: the packers have a queue, the loyalty programme has a **function** (a
+# piece of code that AWS Lambda runs when it is called), and the auditors want every order in a **log group** of CloudWatch
+# Logs. The next cell makes all three, and a rule with three targets. (Lab 14 adds a fourth kind of target: a
+# Step Functions workflow.)
+
+# %%
+functions, logs, iam = boto3.client("lambda"), boto3.client("logs"), boto3.client("iam")
+
+
+def make_role(name, service, *actions):
+    """A role that this AWS service may take, allowed these actions. Gives its ARN."""
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    try:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    except iam.exceptions.EntityAlreadyExistsException:
+        pass  # this cell ran before
+    allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    iam.put_role_policy(
+        RoleName=name,
+        PolicyName="work",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+    )
+    return iam.get_role(RoleName=name)["Role"]["Arn"]
+
+
+def make_function(name, code):
+    """A function that runs this code, or the same function with new code. Gives its ARN."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as file:
+        file.writestr("app.py", code)
+    try:
+        made = functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Role=function_role,
+            Code={"ZipFile": package.getvalue()},
+        )
+    except functions.exceptions.ResourceConflictException:
+        made = functions.update_function_code(FunctionName=name, ZipFile=package.getvalue())
+    return made["FunctionArn"]
+
+
+function_role = make_role(
+    "orchard-functions",
+    "lambda.amazonaws.com",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "events:PutEvents",
+)
+
+# %%
+packing_url, packing_arn = make_queue("packing")
+loyalty_arn = make_function(
+    "loyalty",
+    """
+def handler(event, context):
+    print("points for", event["detail"]["order_id"])
+""",
+)
+if not logs.describe_log_groups(logGroupNamePrefix="/aws/events/orders")["logGroups"]:
+    logs.create_log_group(logGroupName="/aws/events/orders")
+log_arn = packing_arn.replace(":sqs:", ":logs:").replace(":packing", ":log-group:/aws/events/orders")
+
+placed = json.dumps({"source": ["orchard.shop"], "detail-type": ["Order Placed"]})
+rule_arn = events.put_rule(Name="order-placed", EventBusName=BUS, EventPattern=placed)["RuleArn"]
+events.put_targets(
+    Rule="order-placed",
+    EventBusName=BUS,
+    Targets=[
+        {"Id": "packing", "Arn": packing_arn},
+        {"Id": "loyalty", "Arn": loyalty_arn},
+        {"Id": "log", "Arn": log_arn},
+    ],
+)
+print(rule_arn)
+print(packing_arn)
+print(log_arn)
+
+# %% predict question="no_policy"
+
+# %% [markdown]
+# Now an order is placed. Look at what the producer sees, and then at what happened.
+
+# %%
+before = lab.sandbox.trace.mark()
+print(events.put_events(Entries=[entry({"order_id": "lamp-1"})])["FailedEntryCount"], "entries failed")
+lab.clock.advance(seconds=5)
+river(since=before)
+
+# %%
+lab.trace(6, service="events")
+
+# %% [markdown]
+# No error anywhere, and three departments know nothing of the order. Nobody gave EventBridge the right to enter.
+
+# %% fact id="F131"
+
+# %% fact id="F30"
+
+# %% [markdown]
+# ## 13.3 · Three doors
+#
+# *Task.* Open the three targets of the rule `order-placed`. Each has its own kind of door:
+#
+# - the queue `packing` has a **queue policy** (the attribute `Policy`);
+# - the function `loyalty` has a resource policy, to which `add_permission` adds a statement;
+# - for log groups, the account has resource policies (`put_resource_policy`). The log group's ARN ends in `:*` there.
+#
+# Who enters is always `events.amazonaws.com`. But every rule of every account comes as `events.amazonaws.com`! So let
+# the queue and the function open for this one rule only: its ARN must be the `aws:SourceArn`. `open_door` from above does
+# not do that.
+#
+# `add_permission` refuses a statement name that it knows already. So that you can run your cell twice, it begins with
+# `forget_permission`.
+
+# %%
+def forget_permission(function, statement):
+    """Take a permission back, if it is there."""
+    try:
+        functions.remove_permission(FunctionName=function, StatementId=statement)
+    except functions.exceptions.ResourceNotFoundException:
+        pass
+
+
+# %% stub exercise="three_doors"
+open_door(packing_url, packing_arn)  # this opens it for every rule: do better
+
+forget_permission("loyalty", "order-placed")
+
+# %% solution
+def policy(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+to_the_queue = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
+}
+sqs.set_queue_attributes(QueueUrl=packing_url, Attributes={"Policy": policy(to_the_queue)})
+
+forget_permission("loyalty", "order-placed")  # survives: the first time there is nothing to forget
+functions.add_permission(
+    FunctionName="loyalty",
+    StatementId="order-placed",  # survives: any name will do
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+    SourceArn=rule_arn,
+)
+
+to_the_log = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": f"{log_arn}:*",
+}
+logs.put_resource_policy(policyName="events", policyDocument=policy(to_the_log))  # survives: any name will do
+
+# %% right because="a queue policy from the documentation, and wildcards for log groups of events"
+sqs.set_queue_attributes(
+    QueueUrl=packing_url,
+    Attributes={
+        "Policy": json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Sid": "EventsToMyQueue",
+                        "Effect": "Allow",
+                        "Principal": {"Service": "events.amazonaws.com"},
+                        "Action": "sqs:SendMessage",
+                        "Resource": "*",
+                        "Condition": {"StringEquals": {"aws:SourceArn": rule_arn}},
+                    }
+                ],
+            }
+        )
+    },
+)
+forget_permission("loyalty", "rule")
+functions.add_permission(
+    FunctionName=loyalty_arn,
+    StatementId="rule",
+    Action="lambda:*",
+    Principal="events.amazonaws.com",
+    SourceArn=rule_arn,
+)
+logs.put_resource_policy(
+    policyName="TrustEventsToStoreLogEvents",
+    policyDocument=json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]},
+                    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                    "Resource": log_arn.replace("orders", "*") + ":*",
+                }
+            ],
+        }
+    ),
+)
+
+# %% right because="a role for the queue and the function, and no policy there at all"
+rule_role = make_role("order-placed-rule", "events.amazonaws.com", "sqs:SendMessage", "lambda:InvokeFunction")
+events.put_targets(
+    Rule="order-placed",
+    EventBusName=BUS,
+    Targets=[
+        {"Id": "packing", "Arn": packing_arn, "RoleArn": rule_role},
+        {"Id": "loyalty", "Arn": loyalty_arn, "RoleArn": rule_role},
+    ],
+)
+log_policy = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "logs:*",
+    "Resource": f"{log_arn}:*",
+}
+logs.put_resource_policy(
+    policyName="events", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": [log_policy]})
+)
+
+# %% wrong because="Who gives EventBridge the right to write to the queue?" finds="queue"
+forget_permission("loyalty", "order-placed")
+functions.add_permission(
+    FunctionName="loyalty",
+    StatementId="order-placed",
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+    SourceArn=rule_arn,
+)
+to_the_log = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": f"{log_arn}:*",
+}
+logs.put_resource_policy(
+    policyName="events", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": [to_the_log]})
+)
+
+# %% wrong because="Do your doors open for every rule of every account?" finds="queue_shut,function_shut"
+open_door(packing_url, packing_arn)
+forget_permission("loyalty", "order-placed")
+functions.add_permission(
+    FunctionName="loyalty",
+    StatementId="order-placed",
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+)
+to_the_log = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": f"{log_arn}:*",
+}
+logs.put_resource_policy(
+    policyName="events", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": [to_the_log]})
+)
+
+# %% wrong because="Is the bus the source, or the rule?" finds="queue,function,log"
+bus_arn = events.describe_event_bus(Name=BUS)["Arn"]
+to_the_queue = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"ArnEquals": {"aws:SourceArn": bus_arn}},
+}
+sqs.set_queue_attributes(
+    QueueUrl=packing_url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [to_the_queue]})}
+)
+forget_permission("loyalty", "order-placed")
+functions.add_permission(
+    FunctionName="loyalty",
+    StatementId="order-placed",
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+    SourceArn=bus_arn,
+)
+to_the_log = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": log_arn,
+}
+logs.put_resource_policy(
+    policyName="events", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": [to_the_log]})
+)
+
+# %% wrong because="Is your account allowed, where the question is which rule?" finds="queue_shut,function_shut"
+account = packing_arn.split(":")[4]
+to_the_queue = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+}
+sqs.set_queue_attributes(
+    QueueUrl=packing_url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [to_the_queue]})}
+)
+forget_permission("loyalty", "order-placed")
+functions.add_permission(
+    FunctionName="loyalty",
+    StatementId="order-placed",
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+    SourceAccount=account,
+)
+to_the_log = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": f"{log_arn}:*",
+}
+logs.put_resource_policy(
+    policyName="events", policyDocument=json.dumps({"Version": "2012-10-17", "Statement": [to_the_log]})
+)
+
+# %% wrong because="Did you delete the rule?" finds="exists"
+events.remove_targets(Rule="order-placed", EventBusName=BUS, Ids=["packing", "loyalty", "log"])
+events.delete_rule(Name="order-placed", EventBusName=BUS)
+
+# %% check
+lab.check("three_doors")
+
+# %% [markdown]
+# The picture of the account, beside our plan:
+
+# %%
+lab.draw(expected=True)
+
+# %% [markdown]
+# ## Place 4: the target is down
+#
+# The warehouse has a queue `warehouse`. The rule `to-warehouse` sends it every order, and a copy to the queue `audit`. A
+# colleague thought that three retries are plenty.
+
+# %%
+warehouse_url, warehouse_arn = make_queue("warehouse")
+audit_url, audit_arn = make_queue("audit")
+open_door(warehouse_url, warehouse_arn)
+open_door(audit_url, audit_arn)
+events.put_rule(Name="to-warehouse", EventBusName=BUS, EventPattern=placed)
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[
+        {"Id": "warehouse", "Arn": warehouse_arn, "RetryPolicy": {"MaximumRetryAttempts": 3}},
+        {"Id": "audit", "Arn": audit_arn},
+    ],
+)
+
+# %% predict question="three_hours"
+
+# %% [markdown]
+# **Break it.** For ten minutes EventBridge cannot reach the queue `warehouse`. In the first minute somebody orders a map.
+
+# %%
+before = lab.sandbox.trace.mark()
+lab.faults.put("delivery.unavailable", target="warehouse", lasting=600)
+events.put_events(Entries=[entry({"order_id": "map-1"})])
+lab.clock.advance(hours=1)
+lab.faults.clear("delivery.unavailable")
+river(since=before)
+
+# %%
+lab.trace(6, resource="to-warehouse")
+
+# %% [markdown]
+# Four attempts within some seconds, and then the order was dropped. The outage had only begun.
+
+# %% fact id="F132"
+
+# %% [markdown]
+# ## 13.4 · The target is down for three hours
+#
+# *Story.* On Sunday the warehouse computer is rebuilt. For three hours its queue takes nothing. No order may be lost.
+#
+# *Task.* Change the target `warehouse` of the rule `to-warehouse`, and write `redrive()`.
+#
+# - EventBridge tries for one hour. Nobody packs an older order without a look at it.
+# - After that hour the order waits in a **dead-letter queue** of the target, a queue of your own, for instance
+#   `warehouse-dlq`. EventBridge adds attributes that say what was wrong, such as `ERROR_CODE`.
+# - `redrive()` brings all orders from the dead-letter queue to the queue `warehouse`. There each order is once, as
+#   if nothing had happened. `audit` has its copies already.
+
+# %% stub exercise="outage"
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[{"Id": "warehouse", "Arn": warehouse_arn, "RetryPolicy": {"MaximumRetryAttempts": 3}}],
+)
+
+
+def redrive():
+    pass
+
+
+# %% solution
+dead_url, dead_arn = make_queue("warehouse-dlq")  # survives: any name will do
+open_door(dead_url, dead_arn)
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[
+        {
+            "Id": "warehouse",
+            "Arn": warehouse_arn,
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 3600},
+            "DeadLetterConfig": {"Arn": dead_arn},
+        }
+    ],
+)
+
+
+def redrive():
+    while messages := sqs.receive_message(QueueUrl=dead_url, MaxNumberOfMessages=10).get("Messages"):  # survives: fewer at a time only takes longer
+        for message in messages:
+            sqs.send_message(QueueUrl=warehouse_url, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% right because="the orders go to the target that each letter names"
+dead = boto3.resource("sqs").create_queue(QueueName="sunday-orders")
+open_door(dead.url, dead.attributes["QueueArn"])
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[
+        {
+            "Id": "warehouse",
+            "Arn": warehouse_arn,
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 100},
+            "DeadLetterConfig": {"Arn": dead.attributes["QueueArn"]},
+        }
+    ],
+)
+
+
+def redrive():
+    for _ in range(100):
+        letters = dead.receive_messages(MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=1)
+        if not letters:
+            break
+        for letter in letters:
+            target = letter.message_attributes["TARGET_ARN"]["StringValue"]
+            url = sqs.get_queue_url(QueueName=target.rpartition(":")[2])["QueueUrl"]
+            sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "one", "MessageBody": letter.body}])
+            letter.delete()
+
+
+# %% wrong because="Does EventBridge have the right to write to the dead-letter queue?" finds="kept,aside,redriven"
+dead_url, dead_arn = make_queue("warehouse-dlq")
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[
+        {
+            "Id": "warehouse",
+            "Arn": warehouse_arn,
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 3600},
+            "DeadLetterConfig": {"Arn": dead_arn},
+        }
+    ],
+)
+
+
+def redrive():
+    while messages := sqs.receive_message(QueueUrl=dead_url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            sqs.send_message(QueueUrl=warehouse_url, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Does it also put aside the orders that only had to wait some minutes?" finds="patient"
+dead_url, dead_arn = make_queue("warehouse-dlq")
+open_door(dead_url, dead_arn)
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[
+        {
+            "Id": "warehouse",
+            "Arn": warehouse_arn,
+            "RetryPolicy": {"MaximumRetryAttempts": 3},
+            "DeadLetterConfig": {"Arn": dead_arn},
+        }
+    ],
+)
+
+
+def redrive():
+    while messages := sqs.receive_message(QueueUrl=dead_url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            sqs.send_message(QueueUrl=warehouse_url, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="How long does it try when you say nothing?" finds="aside"
+dead_url, dead_arn = make_queue("warehouse-dlq")
+open_door(dead_url, dead_arn)
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[{"Id": "warehouse", "Arn": warehouse_arn, "DeadLetterConfig": {"Arn": dead_arn}}],
+)
+
+
+def redrive():
+    while messages := sqs.receive_message(QueueUrl=dead_url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            sqs.send_message(QueueUrl=warehouse_url, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Is that a dead-letter queue of the queue, where the target of the rule needs one?" finds="kept,aside,redriven"
+dead_url, dead_arn = make_queue("warehouse-dlq")
+open_door(dead_url, dead_arn)
+redrive_policy = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 3})
+sqs.set_queue_attributes(QueueUrl=warehouse_url, Attributes={"RedrivePolicy": redrive_policy})
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[
+        {"Id": "warehouse", "Arn": warehouse_arn, "RetryPolicy": {"MaximumEventAgeInSeconds": 3600}}
+    ],
+)
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=dead_arn)
+
+
+# %% wrong because="Who else hears it when you put the event on the bus once more?" finds="others"
+dead_url, dead_arn = make_queue("warehouse-dlq")
+open_door(dead_url, dead_arn)
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[
+        {
+            "Id": "warehouse",
+            "Arn": warehouse_arn,
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 3600},
+            "DeadLetterConfig": {"Arn": dead_arn},
+        }
+    ],
+)
+
+
+def redrive():
+    while messages := sqs.receive_message(QueueUrl=dead_url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            events.put_events(Entries=[entry(json.loads(message["Body"])["detail"])])
+            sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Can a message move task take messages from any queue?" finds="redriven"
+dead_url, dead_arn = make_queue("warehouse-dlq")
+open_door(dead_url, dead_arn)
+events.put_targets(
+    Rule="to-warehouse",
+    EventBusName=BUS,
+    Targets=[
+        {
+            "Id": "warehouse",
+            "Arn": warehouse_arn,
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 3600},
+            "DeadLetterConfig": {"Arn": dead_arn},
+        }
+    ],
+)
+
+
+def redrive():
+    sqs.start_message_move_task(SourceArn=dead_arn, DestinationArn=warehouse_arn)
+
+
+# %% wrong because="Did you take the target `warehouse` away from the rule?" finds="exists"
+events.remove_targets(Rule="to-warehouse", EventBusName=BUS, Ids=["warehouse"])
+
+
+def redrive():
+    pass
+
+
+# %% check
+lab.check("outage", redrive=redrive)
+
+# %% [markdown]
+# ## Save point
+#
+# You are half-way, and you have been at all four places. Your progress is saved already. The next cell also keeps a copy
+# of the account in this session. Take a break.
+
+# %%
+lab.snapshot("half-time")

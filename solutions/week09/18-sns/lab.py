@@ -301,7 +301,7 @@ def connect(topic_arn, queue_url):
     sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
 
 
-connect(orders, queue_url)
+connect(orders, departments["statistics"])
 
 # %% wrong because="Did you delete one of the queues?" finds="exists"
 sqs.delete_queue(QueueUrl=departments["packing"])
@@ -470,7 +470,7 @@ for desk, policy in policies.items():
 rules = {
     "express": {"delivery": ["express"]},
     "big-orders": {"total": [{"numeric": [">", 500]}, {"numeric": ["=", 500]}]},
-    "tea-room": {"sku": [{"wildcard": "tea-*"}]},
+    "tea-room": {"sku": [{"prefix": "tea-g"}, {"prefix": "tea-"}]},
     "gift-wrap": {"gift_note": [{"exists": True}]},
     "customs": {"country": [{"anything-but": "PT"}]},
 }
@@ -723,3 +723,705 @@ sns.unsubscribe(SubscriptionArn=partner_desks["partner-big"])
 
 # %% check
 lab.check("by_body")
+
+# %% [markdown]
+# ## One letter, many envelopes
+#
+# A subscriber gets your text in an **envelope**: a JSON text with `Type`, `MessageId`, `TopicArn`, `Message`, a time and
+# a signature. An e-mail shows the text alone. Here is what a queue gets.
+
+# %%
+shipping = sns.create_topic(Name="shipping")["TopicArn"]
+board = connected(shipping, "shipping-board")
+sns.subscribe(TopicArn=shipping, Protocol="sms", Endpoint="+351910000018")
+sns.subscribe(TopicArn=shipping, Protocol="email", Endpoint="amara@example.com")
+confirm("amara@example.com")
+
+sns.publish(TopicArn=shipping, Message=json.dumps({"id": "lamp-7", "customer": "Amara"}))
+board_url = sqs.get_queue_url(QueueName="shipping-board")["QueueUrl"]
+letter = sqs.receive_message(QueueUrl=board_url)["Messages"][0]
+sqs.delete_message(QueueUrl=board_url, ReceiptHandle=letter["ReceiptHandle"])
+print(letter["Body"][:400], "...")
+
+# %% [markdown]
+# The order is a JSON text inside a JSON text. So a consumer has to parse twice: `json.loads` for the envelope, then
+# `json.loads` for its `Message`.
+#
+# With **raw message delivery** a queue, a web server or a stream gets your text alone. Message attributes become the
+# attributes of the SQS message, ten at most. But a consumer that still parses twice breaks:
+
+# %%
+raw_body = json.dumps({"id": "lamp-7", "customer": "Amara"})
+with labkit.expected(KeyError):
+    json.loads(json.loads(raw_body)["Message"])
+
+# %% [markdown]
+# One more thing. A phone shows a short text, an e-mail has room for a long one. With `MessageStructure="json"` the
+# message is a JSON text with one **text** for each protocol. Everybody without a text of their own gets `default`, which
+# must be there. The names are those of the protocols: `sms`, `email`, `sqs`, `lambda`, `http`, `https`.
+#
+# With this structure SNS leaves the message attributes out of what it delivers.
+
+# %% [markdown]
+# ## 18.4 · One publish, a text for each
+#
+# *Story.* When a parcel leaves the house, three want to know: the customer's phone, the customer's e-mail, and the board
+# in the hall. The program of the board reads plain JSON.
+#
+# *Task.* The topic `shipping` has the three subscriptions. `board` is the ARN of the subscription of the queue.
+#
+# 1. The queue `shipping-board` gets the order as JSON, without an envelope.
+# 2. Write `announce(topic_arn, order)`. It publishes **once**. `order` is a dict with `id`, `customer` and `items` (a
+#    list of texts).
+#    - The SMS names the order id, in at most 100 characters.
+#    - The e-mail names the customer and every item.
+#    - The queue gets the whole order, as JSON.
+
+# %% stub exercise="announce"
+# 1. the subscription `board`
+
+
+def announce(topic_arn, order):
+    sns.publish(TopicArn=topic_arn, Message=json.dumps(order))
+
+
+# %% solution
+sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+
+
+def announce(topic_arn, order):
+    items = "\n".join(f"- {item}" for item in order["items"])  # survives: how the list looks is up to you
+    texts = {  # survives: the words are up to you
+        "default": f"Order {order['id']} is on its way.",
+        "sms": f"Your order {order['id']} is on its way.",
+        "email": f"Dear {order['customer']},\n\nyour order {order['id']} is on its way:\n{items}\n",
+        "sqs": json.dumps(order),
+    }
+    sns.publish(TopicArn=topic_arn, Message=json.dumps(texts), MessageStructure="json")
+
+
+# %% right because="resources; the default is for the e-mail, and the queue was told by name"
+boto3.resource("sns").Subscription(board).set_attributes(AttributeName="RawMessageDelivery", AttributeValue="TRUE")
+
+
+def announce(topic_arn, order):
+    long = " and ".join([f"{order['customer']}, we send you {order['id']}:", *order["items"]])
+    boto3.resource("sns").Topic(topic_arn).publish(
+        Subject="On its way",
+        MessageStructure="json",
+        Message=json.dumps({"default": long, "sms": order["id"], "sqs": json.dumps(order, indent=1)}),
+    )
+
+
+# %% wrong because="Is the envelope still around the order?" finds="board"
+def announce(topic_arn, order):
+    texts = {
+        "default": f"Order {order['id']} is on its way.",
+        "sms": f"Your order {order['id']} is on its way.",
+        "email": f"Dear {order['customer']}, your order is on its way: {order['items']}",
+        "sqs": json.dumps(order),
+    }
+    sns.publish(TopicArn=topic_arn, Message=json.dumps(texts), MessageStructure="json")
+
+
+# %% wrong because="Did you give SNS a dict inside the JSON, where it wants a text?" finds="board"
+sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+
+
+def announce(topic_arn, order):
+    texts = {
+        "default": f"Order {order['id']} is on its way.",
+        "sms": f"Your order {order['id']} is on its way.",
+        "email": f"Dear {order['customer']}, your order is on its way: {order['items']}",
+        "sqs": order,
+    }
+    sns.publish(TopicArn=topic_arn, Message=json.dumps(texts), MessageStructure="json")
+
+
+# %% wrong because="Did you forget to say that the message has a text for each protocol?" finds="sms,board"
+sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+
+
+def announce(topic_arn, order):
+    texts = {
+        "default": f"Order {order['id']} is on its way.",
+        "sms": f"Your order {order['id']} is on its way.",
+        "email": f"Dear {order['customer']}, your order is on its way: {order['items']}",
+        "sqs": json.dumps(order),
+    }
+    sns.publish(TopicArn=topic_arn, Message=json.dumps(texts))
+
+
+# %% wrong because="Is there no text for those who have none of their own?" finds="runs"
+sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+
+
+def announce(topic_arn, order):
+    texts = {
+        "sms": f"Your order {order['id']} is on its way.",
+        "email": f"Dear {order['customer']}, your order is on its way: {order['items']}",
+        "sqs": json.dumps(order),
+    }
+    sns.publish(TopicArn=topic_arn, Message=json.dumps(texts), MessageStructure="json")
+
+
+# %% wrong because="Does the phone get the long text, too?" finds="sms"
+sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+
+
+def announce(topic_arn, order):
+    text = f"Dear {order['customer']},\nyour order {order['id']} is on its way:\n" + "\n".join(order["items"])
+    texts = {"default": text, "sqs": json.dumps(order)}
+    sns.publish(TopicArn=topic_arn, Message=json.dumps(texts), MessageStructure="json")
+
+
+# %% wrong because="Does the e-mail get the short text?" finds="mail"
+sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+
+
+def announce(topic_arn, order):
+    texts = {"default": f"Your order {order['id']} is on its way.", "sqs": json.dumps(order)}
+    sns.publish(TopicArn=topic_arn, Message=json.dumps(texts), MessageStructure="json")
+
+
+# %% wrong because="Did you write to each of them, instead of to the topic?" finds="once"
+sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+
+
+def announce(topic_arn, order):
+    sns.publish(
+        TopicArn=topic_arn,
+        MessageStructure="json",
+        Message=json.dumps(
+            {"default": f"{order['customer']}: {order['items']}", "sms": order["id"], "sqs": json.dumps(order)}
+        ),
+    )
+    sns.publish(PhoneNumber="+351910000018", Message=f"Your order {order['id']} is on its way.")
+
+
+# %% wrong because="Did you unsubscribe the board?" finds="exists"
+sns.unsubscribe(SubscriptionArn=board)
+
+
+def announce(topic_arn, order):
+    pass
+
+
+# %% check
+lab.check("announce", announce=announce)
+
+# %% [markdown]
+# Look at what the customer got.
+
+# %%
+announce(shipping, {"id": "quilt-3", "customer": "Amara", "items": ["one quilt", "two candles", "one map of Porto"]})
+lab.inbox()[:2]
+
+# %% [markdown]
+# ## Save point
+#
+# You are half-way. Your progress is saved already. The next cell also keeps a copy of the account in this session. Take a
+# break.
+
+# %%
+lab.snapshot("half-time")
+
+# %% [markdown]
+# ## A web server as a subscriber
+#
+# Couriers have web servers, not queues. SNS sends an HTTP POST to an address. A program that waits for such posts is
+# called a **webhook**. Its address is public: anybody on the internet can post to it, not only SNS.
+#
+# SNS sends two kinds of posts, as JSON in the body:
+#
+# 1. First a `SubscriptionConfirmation`. Whoever owns the address says yes with its `Token` (`sns.confirm_subscription`)
+#    or visits its `SubscribeURL`. Careful: anybody can subscribe your address to *their* topic.
+# 2. Then a `Notification` for each message.
+#
+# SNS **signs** each post with a private key. The public key stands in a certificate at the address `SigningCertURL`. Here
+# are the two posts of one courier, as SNS sends them.
+
+# %% fact id="F118"
+
+# %%
+import base64
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def serve(answer):
+    """Start a small web server on this machine and return its address.
+
+    For each POST it calls `answer(headers, body)`, which returns the HTTP status, such as 200.
+    """
+
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            self.send_response(answer(dict(self.headers), body))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *words):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/parcels"
+
+
+posts = []
+
+
+def curious(headers, body):
+    """Keep every post, and say yes to everything. Never do this."""
+    post = json.loads(body)
+    posts.append((headers, body))
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=post["TopicArn"], Token=post["Token"])
+    return 200
+
+
+parcels = sns.create_topic(Name="parcels", Attributes={"SignatureVersion": "2"})["TopicArn"]
+sns.subscribe(TopicArn=parcels, Protocol="http", Endpoint=serve(curious))
+sns.publish(TopicArn=parcels, Message="parcel 18 waits at the door")
+for headers, body in posts:
+    print(json.dumps(json.loads(body), indent=1)[:900], "\n")
+
+# %% [markdown]
+# The next cell is the documented way to look at a signature. It is complete, and yours to use. `signature_fits(post)`
+# says whether the signature fits the post *and the certificate that the post itself names*. Read that twice. What can a
+# forger do who has a web server of his own?
+
+# %%
+import re
+from urllib.parse import urlsplit
+
+import requests
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
+SIGNED = ("Message", "MessageId", "SubscribeURL", "Subject", "Timestamp", "Token", "TopicArn", "Type")
+
+
+def signature_fits(post):
+    """Whether this post was signed, with SHA256, by the owner of the certificate at its SigningCertURL."""
+    certificate = x509.load_pem_x509_certificate(requests.get(post["SigningCertURL"], timeout=5).content)
+    text = "".join(f"{name}\n{post[name]}\n" for name in SIGNED if name in post)
+    try:
+        certificate.public_key().verify(
+            base64.b64decode(post["Signature"]), text.encode(), padding.PKCS1v15(), hashes.SHA256()
+        )
+    except InvalidSignature:
+        return False
+    return True
+
+
+real = json.loads(posts[-1][1])
+print("as it came:", signature_fits(real))
+print("with another text:", signature_fits(real | {"Message": "give parcel 18 to me"}))
+
+# %% [markdown]
+# ## 18.5 · Who really wrote?
+#
+# *Story.* The courier's webhook drives vans. A forged post sends a van to the wrong door.
+#
+# *Task.* Write `webhook(headers, body, deliver)`. It returns 200 for a good post and 403 for every other.
+#
+# - A `SubscriptionConfirmation` of your topic `parcels`: confirm it. Of any other topic: 403, and do not confirm.
+# - A `Notification` of `parcels`: call `deliver(text)` with the text of the message. Of any other topic: 403.
+# - Fetch a certificate only from `https://sns.REGION.amazonaws.com/`, where REGION is a name such as `eu-west-1`. A post
+#   that names another place: 403.
+# - A post whose signature does not fit: 403.
+# - SNS delivers *at least once*, and a thief can post an old letter again: call `deliver` once for each `MessageId`.
+#
+# `urlsplit` takes a URL apart: `urlsplit(url).scheme`, `urlsplit(url).netloc`. For the certificate use `signature_fits`, or
+# `requests`; the lab stops `urllib.request`.
+
+# %% stub exercise="webhook"
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if post["Type"] == "Notification":
+        deliver(post["Message"])
+    return 200
+
+
+# %% solution
+delivered = set()
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    place = urlsplit(post["SigningCertURL"])
+    if place.scheme != "https" or not re.fullmatch(r"sns\.[a-z0-9-]+\.amazonaws\.com", place.netloc):
+        return 403
+    if post["TopicArn"] != parcels or not signature_fits(post):
+        return 403
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=parcels, Token=post["Token"])
+    elif post["Type"] == "Notification" and post["MessageId"] not in delivered:
+        delivered.add(post["MessageId"])
+        deliver(post["Message"])
+    return 200
+
+
+# %% right because="one Region only, SubscribeURL, and a copy is refused"
+HOME = f"https://sns.{parcels.split(':')[3]}.amazonaws.com/"
+done = []
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    good = post.get("TopicArn") == parcels and post.get("SigningCertURL", "").startswith(HOME)
+    if not good or not signature_fits(post) or post["MessageId"] in done:
+        return 403
+    done.append(post["MessageId"])
+    if post["Type"] == "SubscriptionConfirmation":
+        return requests.get(post["SubscribeURL"], timeout=5).status_code
+    deliver(post["Message"])
+    return 200
+
+
+# %% wrong because="Does a forger's address also begin like that of SNS?" finds="certificate"
+delivered = set()
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if not post["SigningCertURL"].startswith("https://sns.eu-west-1.amazonaws.com"):
+        return 403
+    if post["TopicArn"] != parcels or not signature_fits(post):
+        return 403
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=parcels, Token=post["Token"])
+    elif post["MessageId"] not in delivered:
+        delivered.add(post["MessageId"])
+        deliver(post["Message"])
+    return 200
+
+
+# %% wrong because="Can a bucket of anybody have an address that ends in amazonaws.com?" finds="certificate"
+delivered = set()
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if not urlsplit(post["SigningCertURL"]).netloc.endswith(".amazonaws.com"):
+        return 403
+    if post["TopicArn"] != parcels or not signature_fits(post):
+        return 403
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=parcels, Token=post["Token"])
+    elif post["MessageId"] not in delivered:
+        delivered.add(post["MessageId"])
+        deliver(post["Message"])
+    return 200
+
+
+# %% wrong because="Did you trust the header, which the sender writes?" finds="forged,foreign,certificate"
+delivered = set()
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if headers["x-amz-sns-topic-arn"] != parcels:
+        return 403
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=post["TopicArn"], Token=post["Token"])
+    elif post["MessageId"] not in delivered:
+        delivered.add(post["MessageId"])
+        deliver(post["Message"])
+    return 200
+
+
+# %% wrong because="Is a signature of SNS enough, whoever's topic it is?" finds="foreign"
+delivered = set()
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if not re.fullmatch(r"https://sns\.[a-z0-9-]+\.amazonaws\.com/.*", post["SigningCertURL"]):
+        return 403
+    if not signature_fits(post):
+        return 403
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=post["TopicArn"], Token=post["Token"])
+    elif post["MessageId"] not in delivered:
+        delivered.add(post["MessageId"])
+        deliver(post["Message"])
+    return 200
+
+
+# %% wrong because="What happens when the same post comes a second time?" finds="replayed"
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if not re.fullmatch(r"https://sns\.[a-z0-9-]+\.amazonaws\.com/.*", post["SigningCertURL"]):
+        return 403
+    if post["TopicArn"] != parcels or not signature_fits(post):
+        return 403
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=parcels, Token=post["Token"])
+    else:
+        deliver(post["Message"])
+    return 200
+
+
+# %% wrong because="Does nobody say yes to your own topic?" finds="confirms"
+delivered = set()
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if not re.fullmatch(r"https://sns\.[a-z0-9-]+\.amazonaws\.com/.*", post["SigningCertURL"]):
+        return 403
+    if post["TopicArn"] != parcels or not signature_fits(post) or post["Type"] != "Notification":
+        return 403
+    if post["MessageId"] not in delivered:
+        delivered.add(post["MessageId"])
+        deliver(post["Message"])
+    return 200
+
+
+# %% wrong because="Is every post refused?" finds="confirms,takes"
+def webhook(headers, body, deliver):
+    return 403
+
+
+# %% wrong because="Is there a key in this post that you did not read from a real one?" finds="runs"
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if post["Topic"] != parcels:
+        return 403
+    return 200
+
+
+# %% wrong because="Did you delete the topic?" finds="exists"
+sns.delete_topic(TopicArn=parcels)
+
+
+def webhook(headers, body, deliver):
+    return 200
+
+
+# %% check
+lab.check("webhook", webhook=webhook)
+
+# %% [markdown]
+# Now let SNS call your own webhook. This is a real HTTP POST, from the lab to a web server in your notebook.
+
+# %%
+vans = []
+subscription = sns.subscribe(
+    TopicArn=parcels,
+    Protocol="http",
+    Endpoint=serve(lambda headers, body: webhook(headers, body, vans.append)),
+    ReturnSubscriptionArn=True,
+)["SubscriptionArn"]
+sns.publish(TopicArn=parcels, Message="parcel 19 waits at the door")
+pending = sns.get_subscription_attributes(SubscriptionArn=subscription)["Attributes"]["PendingConfirmation"]
+print("still waits for a yes:", pending)
+print("the vans know:", vans)
+
+# %% [markdown]
+# ## Down, or gone?
+#
+# A subscriber can fail in two ways.
+#
+# - A **server error**: nobody answers, or the answer is 5xx or 429 (too many requests). SNS thinks: *later, perhaps*. It
+#   tries again.
+# - A **client error**: the queue refuses, the function is deleted, the answer is 403 or another 4xx. SNS thinks: *never*.
+#   It gives up at once.
+#
+# ![Four phases of retries on one line: at once, before the back-off, the back-off with growing pauses, after the back-off.
+# Below, three kinds of subscribers. Queues and functions: 100,015 attempts in 23 days. Phones, e-mail and apps: 50 attempts
+# in more than 6 hours. Web servers: 3 retries, 20 seconds apart, unless you say more, and an hour in all at most. A client
+# error ends the line after the first attempt.](retry-phases.svg)
+
+# %% fact id="F66"
+
+# %% predict question="client_error"
+
+# %% [markdown]
+# ## Break it: a courier in trouble
+#
+# This courier's web server answers with the number in `courier_says`. First 503: it is down. Look at the times.
+
+# %%
+courier_says = 200
+
+
+def courier(headers, body):
+    """The courier says yes to the subscription; to everything else it answers `courier_says`."""
+    post = json.loads(body)
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=post["TopicArn"], Token=post["Token"])
+        return 200
+    return courier_says
+
+
+pickups = sns.create_topic(Name="pickups")["TopicArn"]
+courier_link = sns.subscribe(
+    TopicArn=pickups, Protocol="http", Endpoint=serve(courier), ReturnSubscriptionArn=True
+)["SubscriptionArn"]
+
+courier_says = 503
+sns.publish(TopicArn=pickups, Message="please fetch parcel 20")
+lab.clock.advance(minutes=5)
+lab.trace(5, resource="pickups")
+
+# %% [markdown]
+# Four attempts in one minute, then the message is gone for ever. Now 403: somebody changed a password.
+
+# %%
+courier_says = 403
+sns.publish(TopicArn=pickups, Message="please fetch parcel 21")
+lab.clock.advance(minutes=5)
+courier_says = 200
+lab.trace(2, resource="pickups")
+
+# %% [markdown]
+# ## Keep what cannot be delivered
+#
+# Each *subscription* can have a **dead-letter queue**: an SQS queue for what SNS gave up. Its name stands in the
+# subscription attribute `RedrivePolicy`. It is SNS who puts the message in, so this queue must consent, too.
+#
+# For web servers you can also say how often SNS tries again: the attribute `DeliveryPolicy`, a JSON text with a
+# `healthyRetryPolicy`. All retries of a message together take 3,600 seconds at most.
+
+# %% fact id="F67"
+
+# %% [markdown]
+# ## 18.6 · Down for ten minutes, gone for good
+#
+# *Story.* The courier restarts its web server every night. That takes up to ten minutes. And twice a year somebody changes a
+# password and forgets you.
+#
+# *Task.* Set up the subscription `courier_link`.
+#
+# - After ten minutes without the courier, a message arrives within two minutes once the courier is back.
+# - If the courier is away for hours, the message is in a dead-letter queue within 70 minutes.
+# - If the courier answers 403, the message is in the dead-letter queue at once.
+#
+# The name of the dead-letter queue is up to you. Read about the fields of the
+# [delivery policy](https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html).
+
+# %% stub exercise="down_or_gone"
+retries = {"healthyRetryPolicy": {"numRetries": 3, "minDelayTarget": 20, "maxDelayTarget": 20}}
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
+)
+# and the dead-letter queue
+
+# %% solution
+dead = sqs.create_queue(QueueName="pickups-dlq")["QueueUrl"]  # survives: any name will do
+statement = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": arn_of(dead),
+    "Condition": {"ArnEquals": {"aws:SourceArn": pickups}},
+}
+policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})  # survives: what the statement says counts
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
+redrive = json.dumps({"deadLetterTargetArn": arn_of(dead)})
+sns.set_subscription_attributes(SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive)
+retries = {"healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}}  # survives: a little more or less serves, too
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
+)
+
+# %% right because="the topic's policy says how to retry, the queue has its policy from the beginning"
+account = pickups.split(":")[4]
+shelf_arn = f"arn:aws:sqs:eu-west-1:{account}:not-fetched"
+may_write = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": shelf_arn,
+    "Condition": {"ArnLike": {"aws:SourceArn": pickups}, "StringEquals": {"aws:SourceAccount": account}},
+}
+boto3.resource("sqs").create_queue(
+    QueueName="not-fetched",
+    Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [may_write]})},
+)
+boto3.resource("sns").Subscription(courier_link).set_attributes(
+    AttributeName="RedrivePolicy", AttributeValue=json.dumps({"deadLetterTargetArn": shelf_arn})
+)
+healthy = {
+    "minDelayTarget": 5,
+    "maxDelayTarget": 90,
+    "numRetries": 50,
+    "numNoDelayRetries": 2,
+    "numMinDelayRetries": 3,
+    "numMaxDelayRetries": 20,
+    "backoffFunction": "exponential",
+}
+boto3.resource("sns").Topic(pickups).set_attributes(
+    AttributeName="DeliveryPolicy",
+    AttributeValue=json.dumps({"http": {"defaultHealthyRetryPolicy": healthy}}),
+)
+
+# %% wrong because="Must the dead-letter queue not consent as well?" finds="gone,lost"
+dead = sqs.create_queue(QueueName="pickups-dlq")["QueueUrl"]
+redrive = json.dumps({"deadLetterTargetArn": arn_of(dead)})
+sns.set_subscription_attributes(SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive)
+retries = {"healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}}
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
+)
+
+# %% wrong because="Does the subscription write, or the topic?" finds="gone,lost"
+dead = sqs.create_queue(QueueName="pickups-dlq")["QueueUrl"]
+statement = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": arn_of(dead),
+    "Condition": {"ArnEquals": {"aws:SourceArn": courier_link}},
+}
+policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
+redrive = json.dumps({"deadLetterTargetArn": arn_of(dead)})
+sns.set_subscription_attributes(SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive)
+retries = {"healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}}
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
+)
+
+# %% wrong because="Are a hundred retries over before the courier is back?" finds="outage,gone,lost"
+retries = {"healthyRetryPolicy": {"numRetries": 100, "minDelayTarget": 1, "maxDelayTarget": 1}}
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
+)
+
+# %% wrong because="Is there no dead-letter queue yet?" finds="gone,lost"
+retries = {"healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}}
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
+)
+
+# %% wrong because="Does the courier wait long after it is back, because the pauses are long?" finds="outage"
+dead = sqs.create_queue(QueueName="pickups-dlq")["QueueUrl"]
+statement = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": arn_of(dead),
+    "Condition": {"ArnEquals": {"aws:SourceArn": pickups}},
+}
+policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+sqs.set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
+redrive = json.dumps({"deadLetterTargetArn": arn_of(dead)})
+sns.set_subscription_attributes(SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive)
+retries = {"healthyRetryPolicy": {"numRetries": 8, "minDelayTarget": 400, "maxDelayTarget": 400}}
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
+)
+
+# %% wrong because="Did you unsubscribe the courier?" finds="exists"
+sns.unsubscribe(SubscriptionArn=courier_link)
+
+# %% check
+lab.check("down_or_gone")

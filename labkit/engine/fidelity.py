@@ -1,0 +1,147 @@
+"""Compares two executed notebooks: what one engine showed with what another did.
+
+Compared: every output with its kind, name, data, metadata and place; execution counts; the tags and the papermill
+status of cells; which times a cell carries; the state of widgets; the language's description. Not compared, because
+two runs of one engine differ in them: addresses, random ids, times and durations, process numbers, names of temporary
+files.
+
+Between this engine and papermill's own these differences remain, each with its reason:
+
+- **Pieces of one stream.** Neighbouring outputs of one stream are compared as one. papermill makes an output of every
+  message, ipykernel sends a message 0.2 s after the first print, and its thread is sometimes earlier or
+  later: two runs of papermill differ. Here a print, flush or display sends what is due, which is the same each time;
+  what a C library or a shell command writes slowly, without any print, comes as one piece.
+- **Threads.** ipykernel has six threads of its own, a kernel here has none: `threading.enumerate()` shows it.
+- **Modules.** More modules are loaded than in a fresh kernel, so `import a` may also give `a.b`. The nightly run
+  with papermill's own engine (`labkit run --engine papermill`) finds notebooks that lean on this.
+- **Order of sets.** All notebooks of one prepared process have one hash seed (a fresh kernel has a random one), so sets
+  of strings come in the same order in all of them.
+- **Bytes that are not UTF-8**, cut into pieces of 1000 bytes by ipykernel, may show as two signs instead of one there.
+- **Debugger and connection.** There is none: `%connect_info` and `%qtconsole` have nothing to connect to.
+- **Text past the notebook.** What papermill's kernel would write to papermill's own terminal (`sys.stdout.fileno()`,
+  the logger of the kernel) is dropped.
+- **Invalid output.** papermill stops with a validation error when a mime bundle breaks the notebook format. `labkit
+  run` keeps the output as it is; the engine under papermill lets papermill judge it when it saves.
+- **Memory.** The forked process starts with about 250 MB mapped, most of it shared.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+_SAME: Final = (
+    (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "UUID"),
+    (re.compile(r"\b[0-9a-f]{32,64}\b"), "HEX"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
+    (re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?\b"), "TIME"),
+    (re.compile(r"(ipykernel|labkit-run|labkit-engine|tmp|pytest)[-_]?[\w-]*/[\w./-]*"), "FILE"),
+    (re.compile(r"/[\w/.-]*?(?=\bFILE)"), ""),
+    (re.compile(r"\b\d+(\.\d+)? ?(n|µ|μ|u|m)?s\b"), "DURATION"),
+    (re.compile(r"\b1[6-9]\d{8}(\.\d+)?\b"), "EPOCH"),
+)
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """What two executed copies of one notebook differ in, as sentences; empty when they agree."""
+    return list(_differences(ours, theirs))
+
+
+def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[str]:
+    if len(ours["cells"]) != len(theirs["cells"]):
+        yield f"Ours has {len(ours['cells'])} cells, theirs {len(theirs['cells'])}."
+        return
+    for place, (mine, other) in enumerate(zip(ours["cells"], theirs["cells"], strict=True), 1):
+        if mine["cell_type"] == "code":
+            for what, left, right in _cell(mine, other):
+                yield f"cell {place}, {what}: ours {left}, theirs {right}"
+    for name in ("language_info", "widgets"):
+        left, right = (_ordered(one["metadata"].get(name)) for one in (ours, theirs))
+        if left != right:
+            yield f"metadata {name}: {_where(left, right)}"
+
+
+def _cell(mine: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    if mine["execution_count"] != other["execution_count"]:
+        yield "execution count", mine["execution_count"], other["execution_count"]
+    for name in ("execution", "tags"):
+        left, right = (sorted(one["metadata"].get(name, ())) for one in (mine, other))
+        if left != right:
+            yield f"metadata {name}", left, right
+    marks = [one["metadata"].get("papermill") for one in (mine, other)]
+    if all(marks):
+        left, right = ({name: one.get(name) for name in ("status", "exception")} for one in marks if one)
+        if left != right:
+            yield "papermill", left, right
+    left, right = pieces_joined(mine["outputs"]), pieces_joined(other["outputs"])
+    kinds = [[one["output_type"] for one in outputs] for outputs in (left, right)]
+    if kinds[0] != kinds[1]:
+        yield "outputs", *kinds
+        return
+    for place, (one, two) in enumerate(zip(left, right, strict=True), 1):
+        first, second = normal(one), normal(two)
+        if first != second:
+            yield f"output {place} ({one['output_type']})", *_around(first, second)
+
+
+def pieces_joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The outputs with neighbouring pieces of one stream made one."""
+    joined: list[dict[str, Any]] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output["output_type"] == "stream" == last.get("output_type") and output["name"] == last["name"]:
+            last["text"] = _text(last["text"]) + _text(output["text"])
+        else:
+            joined.append(dict(output))
+    return joined
+
+
+def normal(value: Any) -> str:
+    """A value as text, without what differs from run to run."""
+    text = json.dumps(_texts(value), sort_keys=True, ensure_ascii=False)
+    for pattern, name in _SAME:
+        text = pattern.sub(name, text)
+    return text
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        if value and all(isinstance(item, str) for item in value):
+            return "".join(value)
+        return [_texts(item) for item in value]
+    return value
+
+
+def _ordered(value: Any) -> str:
+    """Metadata as text, with each random id replaced by its number in order of appearance."""
+    text = json.dumps(_texts(value), ensure_ascii=False)
+    numbers = itertools.count(1)
+    seen: dict[str, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        if found[0] not in seen:
+            seen[found[0]] = f"ID{next(numbers)}"
+        return seen[found[0]]
+
+    return normal(re.sub(r"\b[0-9a-f]{32}\b", number, text))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "".join(value)
+
+
+def _around(left: str, right: str) -> tuple[str, str]:
+    same = next((at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), 0)
+    same = same or min(len(left), len(right))
+    start = max(0, same - 60)
+    return repr(left[start : same + 120]), repr(right[start : same + 120])
+
+
+def _where(left: str, right: str) -> str:
+    return "ours {}, theirs {}".format(*_around(left, right))
