@@ -93,7 +93,7 @@ class _Reader:
         """The counts of the link between two resources; of a new one when no link says that it is there."""
         if not isinstance(source, str) or not isinstance(target, str):
             return None
-        ends = (self.key(source), self.key(target))
+        ends = self.through(self.key(source), self.key(target))
         link = self.links.get(ends)
         if link is None:
             if ends[0] not in self.scene.resources or ends[1] not in self.scene.resources:
@@ -114,6 +114,15 @@ class _Reader:
         what = _ONE[event.action]
         setattr(tally, what, getattr(tally, what) + 1)
         tally.standing = tally.standing if what == "filtered" else ""
+
+    def through(self, source: str, target: str) -> tuple[str, str]:
+        """The ends of the link that is meant. A pipe's batches name its source and its target, not the pipe."""
+        if (source, target) not in self.links:
+            for start, middle in self.links:
+                pipe = start == source and self.scene.resources.get(middle)
+                if pipe and pipe.service == "pipes" and (middle, target) in self.links:
+                    return source, middle
+        return source, target
 
     def run(self, event: Event) -> None:
         resource = self.scene.resources.get(self.key(event.resource))
@@ -150,10 +159,16 @@ def _dropped(tally: Tally, event: Event) -> None:
         tally.blame(REFUSED, event.error, event.message, event.note)
 
 
+def _discarded(tally: Tally, event: Event) -> None:
+    tally.lost += int(event.params.get("Size") or 1)
+
+
 _COUNTS: Final[Mapping[str, Callable[[Tally, Event], None]]] = {
     "DeliveryFailed": _failed,
     "DeliveryRefused": _refused,
     "Dropped": _dropped,
+    "RecordsDiscarded": _discarded,
+    "RecordsExpired": _discarded,
     "BatchDelivered": _batch,
     "BatchFailed": _batch_failed,
     "PollRefused": _refused,

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
-from labkit.drawing.diagram import Diagram, Group, Node
+from labkit.drawing.diagram import Diagram, Edge, Group, Node
 from labkit.drawing.icons import SERVICES
 from labkit.drawing.scene import ASSUMES, UNMATCHED, Link, Resource, Scene
 from labkit.drawing.tally import FAILING, REFUSED, Tally
+from labkit.drawing.timeline_words import cut
 from labkit.drawing.words import called
 from labkit.judging.card import plural
 
@@ -21,6 +22,7 @@ LEGEND: Final = {"request": "calls or delivers", "optional": "permission, key or
 ROLES: Final = (ASSUMES, "starts with")
 _CALM: Final = ("runs", UNMATCHED)
 _NAMED: Final = 3
+_LONGEST_REASON: Final = 300
 
 
 @dataclass(slots=True)
@@ -59,17 +61,20 @@ def stage(
     for person in dict.fromkeys(key for pair in lines for key in pair if key.startswith("person:")):
         nodes[person] = diagram.person(person.removeprefix("person:"))
     _place(diagram, scene, spots, nodes)
+    why: dict[str, Edge] = {}
     for (source, target), by_style in lines.items():
         for line in by_style.values():
-            _connect(diagram, nodes[source], nodes[target], line)
-    diagram.notice = _notice(scene, diagram, spots)
+            edge = _connect(diagram, nodes[source], nodes[target], line)
+            if edge.mark in (REFUSED, FAILING):
+                why.setdefault(f"{edge.mark} {line.tally.why}", edge)
+    diagram.notice = _notice(scene, diagram, spots, why)
     return diagram
 
 
-def _connect(diagram: Diagram, source: Node, target: Node, line: _Line) -> None:
+def _connect(diagram: Diagram, source: Node, target: Node, line: _Line) -> Edge:
     tally = line.tally
     calls = [f"{count:,} {action}" for action, count in line.calls.most_common()]
-    diagram.connect(
+    return diagram.connect(
         source, target, _said(line), style=line.style, observed=bool(line.calls or tally),
         mark=tally.standing or ("off" if line.off else ""), calls=line.calls.total() + tally.total,
         counted=", ".join(filter(None, (*calls, tally.counted))), trouble=tally.trouble,
@@ -265,7 +270,7 @@ def _taken(diagram: Diagram, service: str) -> set[str]:
 # -- the sentence --------------------------------------------------------------------------------
 
 
-def _notice(scene: Scene, diagram: Diagram, spots: dict[str, _Spot]) -> str:
+def _notice(scene: Scene, diagram: Diagram, spots: dict[str, _Spot], wrong: dict[str, Edge]) -> str:
     there = sum(not one.absent for one in scene.resources.values())
     parts = [f"{plural(there, 'resource')}, drawn from the account as it stands."]
     absent = [one.name for one in scene.resources.values() if one.absent]
@@ -274,22 +279,21 @@ def _notice(scene: Scene, diagram: Diagram, spots: dict[str, _Spot]) -> str:
         parts.append(f"Something points at {', '.join(absent[:_NAMED])}, which {verb} not exist.")
     if any(len(spot.resources) > 1 for spot in spots.values()):
         parts.append(f"There are more than {MOST}, so those of a kind are drawn as a pile.")
-    parts += _wrong(diagram)
+    parts += _wrong(diagram, wrong)
     if any(edge.calls for edge in diagram.edges):
         parts.append("Numbers at the arrows count what happened so far.")
     return " ".join(parts)
 
 
-def _wrong(diagram: Diagram) -> list[str]:
-    """What does not get through at present, with the reason of the first."""
-    names = called(diagram)
-    refused = [edge for edge in diagram.edges if edge.mark in (REFUSED, FAILING)]
-    if not refused:
+def _wrong(diagram: Diagram, wrong: dict[str, Edge]) -> list[str]:
+    """What does not get through at present, with the reason of the first: what is refused before what fails."""
+    if not wrong:
         return []
-    first = refused[0]
+    names, reason = called(diagram), min(wrong, key=lambda one: not one.startswith(REFUSED))
+    first, why = wrong[reason], cut(reason.partition(" ")[2].partition(". ")[0], _LONGEST_REASON).rstrip(".")
     verb = "is refused" if first.mark == REFUSED else "fails"
-    why = f": {first.more}" if first.more else "."
-    said = [f'What goes from "{names[first.source.id]}" to "{names[first.target.id]}" {verb}{why}']
-    if others := len(refused) - 1:
-        said.append(f"{plural(others, 'other connection')} {'has' if others == 1 else 'have'} trouble, too.")
+    ends = f'What goes from "{names[first.source.id]}" to "{names[first.target.id]}" {verb}'
+    said = [f"{ends}: {why}." if why else f"{ends}."]
+    if others := sum(edge.mark in (REFUSED, FAILING) for edge in diagram.edges) - 1:
+        said.append(f"{plural(others, 'other connection has', 'other connections have')} trouble, too.")
     return said

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import Final
 
 from labkit.judging.card import plural
 
+_SESSION: Final = re.compile(r" \(session [0-9a-f][0-9a-f-]{11,}\)")
 REFUSED: Final = "refused"
 FAILING: Final = "failing"
 _LONGEST: Final = 28
@@ -52,6 +54,11 @@ def short_reason(code: str, note: str = "") -> str:
     return next((word for part, word in _CODES if part in code), code[:_LONGEST])
 
 
+def plain(told: str) -> str:
+    """A reason without the ids of sessions, which say nothing to people."""
+    return _SESSION.sub("", told)
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts of one connection. `standing` is how the last try ended: well (""), "refused" or "failing".
@@ -92,7 +99,7 @@ class Tally:
     def blame(self, standing: str, code: str, note: str, message: str) -> None:
         """The last try ended like this, for this reason."""
         self.standing, self.short = standing, short_reason(code, note)
-        told = note or message
+        told = plain(note or message)
         self.why = told if code in told else f"{code}: {told}" if told else code
 
     @property

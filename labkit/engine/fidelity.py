@@ -27,7 +27,6 @@ Between this engine and papermill's own these differences remain, each with its 
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -41,6 +40,8 @@ _SAME: Final = (
     (re.compile(r"\b\d\d:\d\d:\d\d(\.\d+)?\b"), "TIME"),
     (re.compile(r"(ipykernel|labkit-run|labkit-engine|tmp|pytest)[-_]?[\w-]*/[\w./-]*"), "FILE"),
     (re.compile(r"/[\w/.-]*?(?=\bFILE)"), ""),
+    (re.compile(r"(CPU times|Wall time): .*?(?=\\n)"), "TIMES"),
+    (re.compile(r"\[\d\d:\d\d.*?it/s\]"), "RATE"),
     (re.compile(r"\b\d+(\.\d+)? ?(n|µ|μ|u|m)?s\b"), "DURATION"),
     (re.compile(r"\b1[6-9]\d{8}(\.\d+)?\b"), "EPOCH"),
 )
@@ -59,10 +60,15 @@ def _differences(ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[str]:
         if mine["cell_type"] == "code":
             for what, left, right in _cell(mine, other):
                 yield f"cell {place}, {what}: ours {left}, theirs {right}"
-    for name in ("language_info", "widgets"):
-        left, right = (_ordered(one["metadata"].get(name)) for one in (ours, theirs))
-        if left != right:
-            yield f"metadata {name}: {_where(left, right)}"
+    left, right = (one["metadata"].get("language_info") for one in (ours, theirs))
+    if left != right:
+        yield f"metadata language_info: ours {left}, theirs {right}"
+    mine, other = (_widgets(one["metadata"].get("widgets")) for one in (ours, theirs))
+    if len(mine) != len(other):
+        yield f"metadata widgets: ours {len(mine)}, theirs {len(other)}"
+    for one, two in zip(mine, other, strict=False):
+        if one != two:
+            yield "metadata widgets: ours {}, theirs {}".format(*_around(one, two))
 
 
 def _cell(mine: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -118,18 +124,15 @@ def _texts(value: Any) -> Any:
     return value
 
 
-def _ordered(value: Any) -> str:
-    """Metadata as text, with each random id replaced by its number in order of appearance."""
-    text = json.dumps(_texts(value), ensure_ascii=False)
-    numbers = itertools.count(1)
-    seen: dict[str, str] = {}
-
-    def number(found: re.Match[str]) -> str:
-        if found[0] not in seen:
-            seen[found[0]] = f"ID{next(numbers)}"
-        return seen[found[0]]
-
-    return normal(re.sub(r"\b[0-9a-f]{32}\b", number, text))
+def _widgets(value: Any) -> list[str]:
+    """The states of all widgets; an id in them stands as the kind of widget it means."""
+    if not value:
+        return []
+    ((_, bundle),) = value.items()
+    kinds = {key: one["model_name"] for key, one in bundle["state"].items()}
+    pattern = re.compile("|".join(kinds) or "$^")
+    texts = (json.dumps(_texts(one), sort_keys=True, ensure_ascii=False) for one in bundle["state"].values())
+    return sorted(normal(pattern.sub(lambda found: f"<{kinds[found[0]]}>", text)) for text in texts)
 
 
 def _text(value: Any) -> str:
@@ -142,6 +145,3 @@ def _around(left: str, right: str) -> tuple[str, str]:
     start = max(0, same - 60)
     return repr(left[start : same + 120]), repr(right[start : same + 120])
 
-
-def _where(left: str, right: str) -> str:
-    return "ours {}, theirs {}".format(*_around(left, right))

@@ -16,20 +16,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import labkit
-from labkit.engine.play import Play
+from labkit.engine import warm
+from labkit.engine.play import Play, text_of
 from labkit.engine.tree import pids_below, together
 from labkit.engine.wire import ParentLine
 from labkit.errors import LabkitError
 
-COURSE: Final = ("sqs", "sns", "events", "dynamodb", "s3", "iam", "sts", "lambda", "logs", "kms", "pipes", "scheduler")
-"""The AWS services most labs use, whose models are loaded before the first fork."""
 _START_LIMIT: Final = 60.0
 _GOODBYE: Final = 5.0
 """How long a kernel may take to end after its last cell, in seconds: as long as Jupyter gives one."""
@@ -71,8 +70,8 @@ class _Running:
 class Host:
     """Plays notebooks. One prepared process serves it from its first notebook until `close`."""
 
-    def __init__(self, services: Iterable[str] = COURSE) -> None:
-        self._services = list(services)
+    def __init__(self) -> None:
+        self._warm: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._home: Path | None = None
@@ -124,6 +123,8 @@ class Host:
 
     def _begin(self, play: Play) -> None:
         control = self._ready()
+        code = (text_of(cell["source"]) for cell in play.document["cells"] if cell["cell_type"] == "code")
+        self.warm(warm.needs(" ".join(code)))
         ours, theirs = socket.socketpair()
         files = {name: _file_in_memory(name) for name in ("stdout", "stderr")}
         self._serial += 1
@@ -264,18 +265,20 @@ class Host:
             raise EngineBroken("This system cannot fork. Use papermill's own engine.")
         self._owner = os.getpid()
         self._running = {}
+        self._warm = set()
         self._home = Path(tempfile.mkdtemp(prefix="labkit-engine-"))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET if _linux() else socket.SOCK_DGRAM)
-        settings = {"home": str(self._home / "ipython"), "services": self._services}
+        settings = {"home": str(self._home / "ipython")}
         root = str(Path(labkit.__file__).resolve().parents[1])
         order = json.dumps([root, theirs.fileno(), settings])
         environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environ |= {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         errors = self._home / "errors.txt"
         with theirs, errors.open("wb") as told:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, order],
                 pass_fds=[theirs.fileno()],
-                env=environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+                env=environ,
                 cwd=self._home,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -295,6 +298,13 @@ class Host:
         self._selector = selectors.DefaultSelector()
         self._selector.register(ours, selectors.EVENT_READ, None)
         return ours
+
+    def warm(self, wanted: Iterable[str]) -> None:
+        """Have the prepared process load what these words stand for (see `warm.needs`), if it has not."""
+        new = [name for name in wanted if name not in self._warm]
+        if new:
+            self._warm.update(new)
+            self._ready().send(json.dumps({"warm": new}).encode())
 
     def close(self) -> None:
         """End the prepared process and everything that it started."""
@@ -343,7 +353,3 @@ def _content(fd: int, most: int = 64 << 20) -> bytes:
             break
         data += piece
     return data
-
-
-Progress = Callable[[Play], None]
-__all__ = ["COURSE", "EngineBroken", "Host", "Progress", "can_fork"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.log import logger
 
-from labkit.engine.host import COURSE, EngineBroken, Host, can_fork
+from labkit.engine.host import EngineBroken, Host, can_fork
 from labkit.engine.play import Hooks, Limits, Play, Rules
 
 NAME: Final = "labkit"
@@ -53,7 +52,7 @@ class LabkitEngine(NBClientEngine):  # type: ignore[misc]
         why = reason_for_plain(kernel_name, kwargs)
         if not why:
             try:
-                host = _shared_host(nb_man.nb)
+                host = _shared_host()
             except EngineBroken as error:
                 why = str(error)
         if host is None:
@@ -160,13 +159,11 @@ def settings_of_ipython() -> str:
     return str(startup) if scripts else ""
 
 
-def _shared_host(document: Any) -> Host:
-    """One prepared process for all notebooks of this process. It loads what the first one names."""
+def _shared_host() -> Host:
+    """One prepared process for all notebooks of this process."""
     global _host
     if _host is None:
-        text = " ".join(cell.source for cell in document.cells if cell.cell_type == "code")
-        named = set(re.findall(r"""["'](\w+)["']""", text))
-        _host = Host([service for service in COURSE if service in named])
+        _host = Host()
         atexit.register(_host.close)
     _host.start()
     return _host

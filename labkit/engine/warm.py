@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import pkgutil
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any, Final
@@ -19,19 +21,14 @@ MODULES: Final = (
     "concurrent.futures",
     "dateutil.tz",
     "html",
+    "filelock",
     "IPython.display",
+    "ipywidgets",
     "json",
-    "labkit",
     "labkit.lab",
-    "labkit.course.catalogue",
-    "labkit.judging",
-    "labkit.judging.run",
-    "labkit.judging.render",
-    "labkit.notebook.cards",
-    "labkit.notebook.diagnose",
-    "labkit.notebook.help",
-    "labkit.notebook.steps",
-    "labkit.notebook.tracetable",
+    "labkit.course.*",
+    "labkit.judging.*",
+    "labkit.notebook.*",
     "multiprocessing",
     "sqlite3",
     "statistics",
@@ -39,7 +36,19 @@ MODULES: Final = (
     "unittest.mock",
     "zipfile",
 )
-"""Loaded in any case. A name that is not there is passed over: it is a gain, never a need."""
+"""Loaded in any case; `.*` stands for all modules of a package. A name that is not there is passed over: each is
+a gain, never a need."""
+
+WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "draw": ("graphviz", "labkit.drawing.*", "labkit.drawing.services.*"),
+    "live": ("labkit.drawing.*", "labkit.drawing.lanes.*"),
+    "timeline": ("labkit.drawing.*", "labkit.drawing.lanes.*", "matplotlib.backends.backend_svg", "matplotlib.pyplot"),
+    "matplotlib": ("matplotlib.pyplot",),
+    "workload": ("labkit.workload.*",),
+    "enforce": ("labkit.sandbox.authorization.*", "labkit.sandbox.enforcement.*"),
+    "check": ("labkit.sandbox.authorization.*", "labkit.sandbox.enforcement.*"),
+}
+"""Loaded when a notebook's code has the word."""
 
 CALLS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "dynamodb": ("list_tables", {}),
@@ -60,19 +69,52 @@ CALLS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 """One call for each service that only looks."""
 
 
-def load(services: Iterable[str]) -> None:
-    """Load everything, and leave no sign of it."""
+def load_base() -> None:
+    """Load what every lab needs, once."""
+    _import_all(MODULES)
+    _show_an_error()
+
+
+def needs(code: str) -> list[str]:
+    """What a notebook with this code needs: the words and services for `load`."""
+    named = set(re.findall(r"""["'](\w+)["']""", code))
+    words = set(re.findall(r"\w+", code))
+    return [name for name in CALLS if name in named] + [word for word in WORDS if word in words]
+
+
+def load(wanted: Iterable[str]) -> None:
+    """Load what these AWS services and words stand for, and leave no sign of it."""
     environ = dict(os.environ)
-    for name in MODULES:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    _use_account([name for name in dict.fromkeys(services) if name in CALLS])
+    for word in wanted:
+        _import_all(WORDS.get(word, ()))
+    if services := [name for name in wanted if name in CALLS]:
+        _use_account(services)
     os.environ.clear()
     os.environ.update(environ)
     for module in list(sys.modules.values()):
         registry = getattr(module, "__warningregistry__", None)
         if isinstance(registry, dict):
             registry.clear()
+
+
+def _import_all(names: Iterable[str]) -> None:
+    for name in names:
+        package, star, _ = name.partition(".*")
+        with contextlib.suppress(ImportError):
+            module = importlib.import_module(package)
+            for found in pkgutil.iter_modules(module.__path__) if star else ():
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(f"{package}.{found.name}")
+
+
+def _show_an_error() -> None:
+    """The first traceback loads what colours it: a third of a second."""
+    from IPython import get_ipython
+
+    try:
+        raise ValueError
+    except ValueError:
+        get_ipython().InteractiveTB.structured_traceback(*sys.exc_info())
 
 
 def _use_account(services: list[str]) -> None:

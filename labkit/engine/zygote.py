@@ -33,11 +33,12 @@ Child = Callable[[dict[str, Any], list[int]], None]
 
 
 class Zygote:
-    """The loop. `child(settings, ends)` is what a forked child does; it need not return."""
+    """The loop. `child(settings, ends)` is what a forked child does, `warm(services)` loads more for later ones."""
 
-    def __init__(self, control: socket.socket, child: Child) -> None:
+    def __init__(self, control: socket.socket, child: Child, warm: Callable[[list[str]], None]) -> None:
         self._control = control
         self._child = child
+        self._warm = warm
         self._children: dict[int, int] = {}
         self._parent = os.getppid()
         self._woken, self._wake = os.pipe()
@@ -77,6 +78,8 @@ class Zygote:
         order = json.loads(text)
         if "fork" in order:
             self._fork(order["fork"], order["settings"], list(ends))
+        elif "warm" in order:
+            self._warm(order["warm"])
         elif "kill" in order:
             for pid in [pid for pid, serial in self._children.items() if serial == order["kill"]]:
                 _kill(pid)
@@ -180,12 +183,15 @@ def main(control_fd: int, settings: dict[str, Any], base_path: list[str]) -> Non
     control = socket.socket(fileno=control_fd)
     control.set_inheritable(False)
     app = prepare(Path(settings["home"]))
-    warm.load(settings["services"])
+    warm.load_base()
 
     def child(order: dict[str, Any], ends: list[int]) -> None:
         serve(app, become(app, order, ends, base_path))
 
-    sys.path[:] = base_path
-    gc.collect()
-    gc.freeze()
-    Zygote(control, child).run()
+    def load(services: list[str]) -> None:
+        warm.load(services)
+        gc.collect()
+        gc.freeze()  # a collection in a child would copy every page that it looks at
+
+    load([])
+    Zygote(control, child, load).run()

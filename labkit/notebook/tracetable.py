@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from labkit.drawing.tally import denied
+from labkit.drawing.tally import denied, plain
 from labkit.judging.card import WIDTH, Card, clean, esc, plural, wrap
 from labkit.judging.style import page
 from labkit.notebook.cards import head
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("time (UTC)", "service", "action", "resource", "caller", "result")
 _RESULT: Final = 60
 _NAME: Final = 26
+_ID: Final = re.compile(r"(:[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22,}$")
+"""The id of a subscription, of which the beginning is enough."""
 _WIDEST: Final = (10, 14, 20, 30, 20)
 """Characters a cell of the text form has at most."""
 _LEAST: Final = 8
@@ -103,8 +106,11 @@ def _row(event: Event) -> tuple[str, ...]:
 
 def about(event: Event) -> str:
     """The resource; for what is on its way, also where it goes."""
-    ends = [event.params.get("source"), event.params.get("target")]
-    if event.kind in ("delivery", "refused") and all(isinstance(end, str) and end for end in ends):
+    params = event.params
+    ends = [params.get("source"), params.get("target")]
+    if event.action == "MessageFiltered":
+        ends = [event.resource, params.get("Endpoint")]
+    if all(isinstance(end, str) and end for end in ends):
         return " > ".join(_short(_name(str(end)), _NAME) for end in ends)
     if event.action == "PutEvents" and not event.resource:
         given = event.params.get("Entries")
@@ -120,7 +126,7 @@ def _name(resource: str) -> str:
 
     if resource.startswith(("http://", "https://")) and "amazonaws.com" not in resource:
         return resource.partition("://")[2].partition("?")[0].rstrip("/")
-    return short_name(resource.removeprefix("mailto:").removeprefix("tel:"))
+    return _ID.sub(r"\1", short_name(resource.removeprefix("mailto:").removeprefix("tel:")))
 
 
 def _caller(name: str) -> str:
@@ -135,11 +141,11 @@ def _result(event: Event) -> str:
     if event.error:
         told = event.note if event.note and denied(event.error) else event.message
         word = "REFUSED" if event.kind == "refused" else "ERROR"
-        return _short(f"{word} {again}{event.error}{': ' if told else ''}{told}", 3 * _RESULT)
+        return _short(f"{word} {again}{event.error}{': ' if told else ''}{plain(told)}", 3 * _RESULT)
     if event.kind == "invocation":
         return _run(event)
     if event.note:
-        return _short(again + event.note, 2 * _RESULT)
+        return _short(again + plain(event.note), 2 * _RESULT)
     if event.kind == "delivery" and (told := _delivery(event)):
         return again + told
     data = event.result if event.kind == "call" else event.params

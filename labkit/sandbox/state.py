@@ -74,6 +74,7 @@ def replace(backends: Backends) -> None:
         for registry in BackendDict._instances:
             if registry not in backends:
                 registry.clear()
+                _note_buckets(registry)
         BackendDict._instances[:] = list(backends)
         for registry, accounts in backends.items():
             for gone in registry.keys() - accounts.keys():
@@ -120,6 +121,8 @@ def empty() -> None:
 
     BackendDict.reset()
     reset_model_data()
+    for registry in BackendDict._instances:
+        _note_buckets(registry)
 
 
 def _freeze(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from labkit.sandbox import Sandbox
@@ -35,15 +36,17 @@ def fill(sandbox: Sandbox, services: Iterable[str]) -> None:
 def put_in_flight(sandbox: Sandbox) -> None:
     """A message of the learner's own, received and not yet deleted, in each of her queues where none waits.
 
-    A queue with waiting messages is left alone: receiving would change what the exercise may be about.
+    A queue with waiting messages is left alone: receiving would change what the exercise may be about. So is one
+    whose policy or key lets nobody in.
     """
     events = sandbox.trace.swap()
     sqs = sandbox.client("sqs")
     for url in sqs.list_queues().get("QueueUrls", []):
-        if NAME in url or url.endswith(".fifo") or _waiting(sqs, url):
-            continue
-        sqs.send_message(QueueUrl=url, MessageBody="my own message", DelaySeconds=0)
-        sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)
+        with suppress(sqs.exceptions.ClientError):
+            if NAME in url or url.endswith(".fifo") or _waiting(sqs, url):
+                continue
+            sqs.send_message(QueueUrl=url, MessageBody="my own message", DelaySeconds=0)
+            sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)
     sandbox.trace.swap(events)
 
 

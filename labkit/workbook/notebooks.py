@@ -1,37 +1,42 @@
-"""`labkit run`: runs notebooks with papermill and judges what they show, never only how they ended.
+"""`labkit run`: runs notebooks and judges what they show, never only how they ended.
 
 A notebook is good when every code cell has an execution count and no error, and every check cell shows exactly one
-report: in a solved notebook each one passed, in an untouched one none. papermill's own exit status is no evidence:
+report: in a solved notebook each one passed, in an untouched one none. An exit status is no evidence:
 a `sys.exit(0)` in a cell ends a notebook early, and papermill calls that a success.
+
+Each notebook runs in a process of its own, with an empty progress file, a folder of its own, and limits of time, memory
+and output (`labkit.engine`). Where the system cannot fork, where a notebook asks for another kernel, and with
+`--engine papermill`, papermill's own engine runs it.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import logging
-import multiprocessing
+import atexit
 import os
-import sys
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from labkit.course.catalogue import workbook_root
+import labkit
+from labkit.engine import documents, plain
+from labkit.engine.host import EngineBroken, Host, can_fork
+from labkit.engine.play import MB, Limits, Play
 from labkit.judging.report import FAULT, MIME, PASSED
 from labkit.workbook.assemble import LEARNER, SOLVED
-from labkit.workbook.build import chosen, places
-from labkit.workbook.problems import shown
 
-CELL_LIMIT = 120
-"""Seconds one cell may take."""
+LIMITS: Final = Limits(cell=120, notebook=900, memory=2048 * MB, output=50 * MB, processes=100)
+"""What one notebook of the course may use."""
 
-START_LIMIT = 60
-"""Seconds a kernel may take to start."""
+LABKIT, PAPERMILL = "labkit", "papermill"
+"""The two engines."""
+
+_OWN_KERNEL: Final = "python3"
+_host: Host | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What running one notebook showed. `kept` is the executed notebook, where it was kept."""
+    """What running one notebook showed. `kept` is the executed notebook, where it was kept.
+
+    `notes` are no faults: which engine ran it, when that is not the usual one.
+    """
 
     path: Path
     edition: str
@@ -54,17 +62,175 @@ class Verdict:
     seconds: float
     faults: tuple[Fault, ...]
     kept: Path | None
+    notes: tuple[str, ...] = ()
 
 
-def run(paths: Sequence[Path], keep: Path, jobs: int = 2) -> list[Verdict]:
-    """Run notebooks, `jobs` at a time, each in a kernel of its own and with an empty progress file.
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while notebooks ran. `verdicts` are those that were done, and those that were stopped in the middle."""
 
-    Executed notebooks with faults are kept in the folder `keep`. The verdicts come in the order of `paths`.
+    def __init__(self, verdicts: list[Verdict]) -> None:
+        super().__init__("interrupted")
+        self.verdicts = verdicts
+
+
+@dataclass(slots=True)
+class _Task:
+    """One notebook on its way to a verdict."""
+
+    place: int
+    path: Path
+    document: dict[str, Any] = field(default_factory=lambda: {"metadata": {}, "cells": []})
+    trouble: str = ""
+    notes: tuple[str, ...] = ()
+    home: Path | None = None
+    begun: float = field(default_factory=time.monotonic)
+    play: Play | None = None
+
+
+def run(
+    paths: Sequence[Path],
+    keep: Path,
+    jobs: int = 2,
+    *,
+    engine: str = LABKIT,
+    limits: Limits = LIMITS,
+    outputs: Path | None = None,
+    told: Callable[[Verdict], None] | None = None,
+) -> list[Verdict]:
+    """Run notebooks, `jobs` at a time, each in a process of its own. The verdicts come in the order of `paths`.
+
+    Executed notebooks with faults are kept in the folder `keep`; with `outputs`, every executed notebook is kept
+    there instead. `told` hears each verdict when it is there. Raises `Interrupted` on Ctrl-C: then no process
+    is left, and what ran is kept as far as it had come.
     """
-    keep.mkdir(parents=True, exist_ok=True)
-    spawn = multiprocessing.get_context("spawn")  # a fork would inherit a running sandbox
-    with ProcessPoolExecutor(max(1, min(jobs, len(paths))), mp_context=spawn) as pool:
-        return list(pool.map(_run_one, paths, [keep] * len(paths)))
+    folder = outputs or keep
+    verdicts: dict[int, Verdict] = {}
+
+    def done(task: _Task) -> None:
+        verdict = verdicts[task.place] = _verdict(task, folder, always=outputs is not None)
+        if task.home is not None:
+            shutil.rmtree(task.home, ignore_errors=True)
+        if told is not None:
+            told(verdict)
+
+    fast: list[_Task] = []
+    slow: list[_Task] = []
+    for place, path in enumerate(paths):
+        task = _Task(place, path)
+        _prepare(task, engine)
+        if task.trouble:
+            done(task)
+        else:
+            (slow if task.notes else fast).append(task)
+    open_tasks: dict[int, _Task] = {}
+    try:
+        for task in _fast(fast, jobs, limits, open_tasks):
+            done(task)
+        for task in _slow(slow, jobs, limits, open_tasks):
+            done(task)
+    except KeyboardInterrupt:
+        for task in list(open_tasks.values()):
+            task.trouble = "It was interrupted."
+            done(task)
+        raise Interrupted([verdicts[place] for place in sorted(verdicts)]) from None
+    return [verdicts[place] for place in range(len(paths))]
+
+
+def _prepare(task: _Task, engine: str) -> None:
+    try:
+        task.document = documents.read(task.path)
+    except documents.NoNotebook as error:
+        task.trouble = str(error)
+        return
+    documents.cleared(task.document)
+    name = documents.kernel_name(task.document)
+    if not name:
+        task.trouble = "It names no kernel (metadata.kernelspec.name). Build it again."
+    elif engine == PAPERMILL:
+        task.notes = ("papermill's own engine ran it, as asked",)
+    elif name != _OWN_KERNEL:
+        task.notes = (f"papermill's own engine ran it, because it asks for the kernel {name!r}",)
+    elif not can_fork():
+        task.notes = ("papermill's own engine ran it, because this system cannot fork",)
+
+
+def _fast(tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _Task]) -> Iterator[_Task]:
+    if not tasks:
+        return
+    owners: dict[int, _Task] = {}
+
+    def plays() -> Iterator[Play]:
+        for task in tasks:
+            _begin(task, open_tasks)
+            assert task.home is not None
+            task.play = Play(task.document, str(task.home / "work"), _environment(task.home), limits)
+            owners[id(task.play)] = task
+            yield task.play
+
+    with closing(_shared_host().play(plays(), min(jobs, len(tasks)))) as finished:
+        for play in finished:
+            task = owners.pop(id(play))
+            if play.stop is not None and play.stop.kind != "error":  # an error stands in the cell and is told there
+                where = "" if play.stop.cell is None else f" In cell {play.stop.cell + 1}."
+                task.trouble = f"{play.stop.what}{where}"
+            del open_tasks[task.place]
+            yield task
+
+
+def _slow(tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _Task]) -> Iterator[_Task]:
+    made: dict[Path, _Task] = {}
+    listed = []
+    for task in tasks:
+        _begin(task, open_tasks)
+        assert task.home is not None
+        made[task.home / "work"] = task
+        kernel = documents.kernel_name(task.document)
+        listed.append(
+            plain.Job(task.path, task.document, task.home / "work", _environment(task.home), kernel, limits)
+        )
+    for job, document, trouble in plain.play(listed, jobs):
+        task = made[job.cwd]
+        task.document, task.trouble = document, trouble
+        del open_tasks[task.place]
+        yield task
+
+
+def _begin(task: _Task, open_tasks: dict[int, _Task]) -> None:
+    task.begun = time.monotonic()
+    task.home = Path(tempfile.mkdtemp(prefix="labkit-run-"))
+    for name in ("work", "tmp", "ipython"):
+        (task.home / name).mkdir()
+    open_tasks[task.place] = task
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The kernel finds this labkit, and nothing of the person who runs the notebooks."""
+    package = str(Path(labkit.__file__).resolve().parents[1])
+    others = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one and one != package]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join([package, *others]),
+        "LABKIT_HOME": str(home / "progress"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "TMPDIR": str(home / "tmp"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+def _shared_host() -> Host:
+    """One prepared process for everything this process runs. Raises `EngineBroken` when it does not start."""
+    global _host
+    if _host is None:
+        _host = Host()
+        atexit.register(_host.close)
+    try:
+        _host.start()
+    except EngineBroken:
+        _host.close()
+        raise
+    return _host
+
+
+# -- verdicts --------------------------------------------------------------------------------------
 
 
 def judged(document: dict[str, Any]) -> list[Fault]:
@@ -87,7 +253,7 @@ def _cell_faults(cell: dict[str, Any], edition: str) -> Iterator[str]:
         return
     if cell["metadata"].get("labkit", {}).get("role") != "check":
         return
-    reports = _reports(cell)
+    reports = list(_reports([cell]))
     if len(reports) != 1:
         yield f"It shows {len(reports)} reports instead of one."
         return
@@ -101,125 +267,38 @@ def _cell_faults(cell: dict[str, Any], edition: str) -> Iterator[str]:
         yield "The untouched notebook passes."
 
 
-def _reports(cell: dict[str, Any]) -> list[dict[str, Any]]:
-    return [output["data"][MIME] for output in cell["outputs"] if MIME in output.get("data", {})]
+def _reports(cells: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for cell in cells:
+        for output in cell["outputs"]:
+            if MIME in output.get("data", {}):
+                yield output["data"][MIME]
 
 
-def _run_one(path: Path, keep: Path) -> Verdict:
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="labkit-run-", ignore_cleanup_errors=True) as home:
-        _own_environment(Path(home))
-        document, trouble = _execute(path, Path(home))
-    faults = [*judged(document), *([Fault(None, trouble)] if trouble else [])]
+def _verdict(task: _Task, folder: Path, always: bool) -> Verdict:
+    whole = [Fault(None, task.trouble)] if task.trouble else []
+    faults = (*judged(task.document), *whole)
+    edition = task.document["metadata"].get("labkit", {}).get("edition", "")
     kept = None
-    if faults:
-        kept = keep / f"{path.stem}.{document['metadata']['labkit']['edition']}.ipynb"
-        kept.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    code = [cell for cell in document["cells"] if cell["cell_type"] == "code"]
+    if (faults or always) and task.document["cells"]:
+        kept = folder / f"{task.path.stem}.{edition or 'executed'}.ipynb"
+        documents.write(task.document, kept)
+    code = [cell for cell in task.document["cells"] if cell["cell_type"] == "code"]
     checks = [cell for cell in code if cell["metadata"].get("labkit", {}).get("role") == "check"]
     return Verdict(
-        path=path,
-        edition=document["metadata"]["labkit"]["edition"],
+        path=task.path,
+        edition=edition,
         code_cells=len(code),
         checks=len(checks),
-        passed=sum(report["status"] == PASSED for cell in checks for report in _reports(cell)),
-        seconds=time.monotonic() - begun,
-        faults=tuple(faults),
+        passed=sum(report["status"] == PASSED for report in _reports(checks)),
+        seconds=time.monotonic() - task.begun,
+        faults=faults,
         kept=kept,
+        notes=task.notes,
     )
-
-
-def _own_environment(home: Path) -> None:
-    """The kernel finds this labkit, and nothing of the person who runs the notebooks."""
-    package = str(Path(__file__).resolve().parents[2])
-    others = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one and one != package]
-    os.environ["PYTHONPATH"] = os.pathsep.join([package, *others])
-    os.environ["LABKIT_HOME"] = str(home / "progress")
-    os.environ["IPYTHONDIR"] = str(home / "ipython")
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    profile = home / "ipython" / "profile_default"
-    profile.mkdir(parents=True)
-    # Kernels tell the terminal that they talk over TCP and that they were shut down. Errors reach the notebook.
-    quiet = {"IPKernelApp": {"log_level": logging.CRITICAL}}
-    (profile / "ipython_kernel_config.json").write_text(json.dumps(quiet), encoding="utf-8")
-
-
-def _execute(path: Path, home: Path) -> tuple[dict[str, Any], str]:
-    """The executed notebook and what stopped it ("" where nothing did)."""
-    # jsonschema builds a grammar for international addresses when it finds this package: 1.5 seconds at import,
-    # and no notebook has a use for it.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    import papermill
-    from papermill.engines import NBClientEngine, papermill_engines
-
-    documents = []
-
-    class Engine(NBClientEngine):  # type: ignore[misc]
-        """Keeps hold of the notebook: whatever happens, the outputs so far are in it."""
-
-        @classmethod
-        def execute_managed_notebook(cls, nb_man: Any, *args: Any, **kwargs: Any) -> None:
-            documents.append(nb_man.nb)
-            super().execute_managed_notebook(nb_man, *args, **kwargs)
-
-    papermill_engines.register("labkit", Engine)
-    trouble = ""
-    try:
-        papermill.execute_notebook(
-            path,
-            None,
-            engine_name="labkit",
-            kernel_name="python3",
-            progress_bar=False,
-            request_save_on_cell_execute=False,  # saving after each cell costs more than running it
-            cwd=home,
-            start_timeout=START_LIMIT,
-            execution_timeout=CELL_LIMIT,
-        )
-    except papermill.PapermillExecutionError:
-        pass  # the error stands in the cell's outputs and is told from there
-    except Exception as error:  # a dead kernel, a cell that took too long, a file that is no notebook
-        trouble = f"papermill stopped with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    document = documents[0] if documents else json.loads(path.read_text(encoding="utf-8"))
-    return json.loads(json.dumps(document)), trouble
 
 
 def main(argv: list[str]) -> int:
-    """Run the notebooks of the named labs (all of them for no name). Returns 1 where one is not good."""
-    parser = argparse.ArgumentParser(prog="labkit run", description=__doc__)
-    parser.add_argument("labs", nargs="*", metavar="LAB", help='such as "16"; all labs if none is named')
-    parser.add_argument(
-        "--edition", choices=[LEARNER, SOLVED], help="only the untouched or only the solved ones"
-    )
-    parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default 2)")
-    parser.add_argument(
-        "--keep", type=Path, default=Path("build/notebooks"), help="where failed ones are kept"
-    )
-    options = parser.parse_args(argv)
-    paths = list(_notebooks(options.labs, options.edition))
-    verdicts = run(paths, options.keep, options.jobs)
-    for verdict in verdicts:
-        print(_line(verdict))
-        for fault in verdict.faults:
-            place = "" if fault.cell is None else f"cell {fault.cell + 1}: "
-            print(f"    {place}{fault.what}")
-    return 1 if any(verdict.faults for verdict in verdicts) else 0
+    """The command `labkit run`."""
+    from labkit.workbook.running import main as command
 
-
-def _notebooks(names: Sequence[str], edition: str | None) -> Iterator[Path]:
-    root = workbook_root()
-    for source in chosen(names, root):
-        where = places(source, root)
-        if edition != SOLVED:
-            yield where.learner
-        if edition != LEARNER:
-            yield where.solved
-
-
-def _line(verdict: Verdict) -> str:
-    word = "FAILED" if verdict.faults else "good"
-    kept = f", kept as {shown(verdict.kept)}" if verdict.kept else ""
-    return (
-        f"{word:6}  {shown(verdict.path)}: {verdict.code_cells} code cells, "
-        f"{verdict.passed} of {verdict.checks} checks passed, {verdict.seconds:.1f} s{kept}"
-    )
+    return command(argv)

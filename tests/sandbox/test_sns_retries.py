@@ -185,6 +185,18 @@ def test_a_dead_letter_queue_that_does_not_let_sns_in_loses_the_message(post: Po
     assert end.error == "AccessDenied"
 
 
+@pytest.mark.parametrize(("allowed", "kept"), [(False, 0), (True, 1)])
+def test_the_dead_letter_queue_of_a_web_server_must_let_sns_in(
+    post: Post, door: Door, allowed: bool, kept: int
+) -> None:
+    topic = post.topic()
+    dead = json.dumps({"deadLetterTargetArn": post.queue("dead", allowed=allowed)})
+    door.subscribe(topic, RedrivePolicy=dead)
+    door.answers = [Refused("403", "Forbidden")]
+    post.publish(topic)
+    assert len(post.bodies(SQS + "dead")) == kept
+
+
 def test_a_message_for_a_deleted_queue_is_found_in_the_dead_letter_queue(post: Post) -> None:
     topic = post.topic()
     dead = json.dumps({"deadLetterTargetArn": post.queue("dead")})

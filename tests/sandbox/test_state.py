@@ -233,6 +233,26 @@ def test_reset_empties_every_account_and_region_and_keeps_calls_inside(sandbox: 
     assert current() is sandbox
 
 
+def test_a_bucket_that_was_never_made_can_be_made(sandbox: Sandbox) -> None:
+    s3, place = boto3.client("s3"), {"LocationConstraint": "eu-west-1"}
+
+    def make() -> str:
+        s3.create_bucket(Bucket="orchard-prices", CreateBucketConfiguration=place)
+        s3.put_object(Bucket="orchard-prices", Key="k", Body=b"tea")
+        return str(s3.get_object(Bucket="orchard-prices", Key="k")["Body"].read(), "ascii")
+
+    before = sandbox.snapshot()
+    with sandbox.rehearsal():
+        assert make() == "tea"
+    with pytest.raises(s3.exceptions.ClientError, match="404"):
+        s3.head_bucket(Bucket="orchard-prices")
+    assert make() == "tea"
+    sandbox.restore(before)
+    assert make() == "tea"
+    sandbox.reset()
+    assert make() == "tea"
+
+
 def test_the_same_story_gives_the_same_ids() -> None:
     def story() -> list[str]:
         with Sandbox(seed=7):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import boto3
 import pytest
 
 from labkit.sandbox import Sandbox
 from labkit.workbook import messy
+from labkit.workbook.messy_services import NAME
 
-NAMED = {
+NAMED: dict[str, Callable[[], list[str]]] = {
     "sns": lambda: [one["TopicArn"] for one in boto3.client("sns").list_topics()["Topics"]],
     "events": lambda: [one["Name"] for one in boto3.client("events").list_event_buses()["EventBuses"]],
     "scheduler": lambda: [one["Name"] for one in boto3.client("scheduler").list_schedules()["Schedules"]],
@@ -30,7 +34,7 @@ def test_a_service_gets_somebody_elses_things_and_the_trace_does_not_tell(
 ) -> None:
     messy.fill(sandbox, [service])
     assert len(sandbox.trace) == 0
-    assert [name for name in NAMED[service]() if messy.NAME in name]
+    assert [name for name in NAMED[service]() if NAME in name]
 
 
 def test_every_service_with_a_filler_is_tried_here() -> None:
@@ -44,7 +48,7 @@ def test_all_of_it_in_one_account_goes_on_quietly(sandbox: Sandbox) -> None:
         event
         for event in sandbox.trace
         if event.kind in ("delivery", "refused", "invocation")
-        and messy.NAME not in str(event.params) + event.resource
+        and NAME not in str(event.params) + event.resource
     ]
     assert strangers == []  # nothing of it reaches what is not somebody else's
     assert not [event for event in sandbox.trace if event.kind == "refused"]
@@ -60,3 +64,18 @@ def test_messages_in_flight_are_put_only_where_none_waits(sandbox: Sandbox) -> N
         sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"] for url in (empty, full)
     ]
     assert [[one[name] for name in names] for one in counts] == [["0", "1"], ["1", "0"]]
+
+
+def test_a_queue_whose_policy_lets_nobody_in_is_left_alone(sandbox: Sandbox) -> None:
+    sqs = boto3.client("sqs")
+    shut, open_ = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("a-shut-one", "open"))
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    sqs.set_queue_attributes(QueueUrl=shut, Attributes={"Policy": policy})
+    messy.put_in_flight(sandbox)
+    hidden = "ApproximateNumberOfMessagesNotVisible"
+    counts = [
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[hidden])["Attributes"][hidden]
+        for url in (shut, open_)
+    ]
+    assert counts == ["0", "1"]

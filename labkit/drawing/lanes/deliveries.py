@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from labkit.drawing.lanes._origins import Origins
+from labkit.drawing.tally import plain
 from labkit.drawing.timeline_model import Bar, Lane, Look, Mark, Past, Sign, Story
 from labkit.drawing.timeline_words import about, cut, ordinal, spoken
 from labkit.judging.card import plural
@@ -108,7 +109,7 @@ def shown(end: str) -> str:
 
 
 def _why(event: Event) -> str:
-    told = event.note or event.message
+    told = plain(event.note or event.message)
     return cut(f"{event.error}: {told}" if told else event.error, _LONGEST_REASON)
 
 

@@ -249,7 +249,7 @@ def parcel_for(subscription: Subscription, writer: formats.Writer) -> Parcel:
         about["letter"] = writer.envelope(protocol, subscription.arn)
     return Parcel(
         "sns", notice.topic, endpoints.target_of(protocol, subscription.endpoint), body,
-        principal=PRINCIPAL if protocol in ("sqs", "lambda", "firehose") else "",
+        principal=PRINCIPAL,
         role=subscription.attributes.get("SubscriptionRoleArn", "") if protocol == "firehose" else "",
         via=subscription.arn, id=notice.id, options=options, about=pairs(about),
         retry=retries.plan_for(protocol, lambda: subscriptions.effective_policy(subscription)),

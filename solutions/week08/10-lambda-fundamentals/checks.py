@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise, question
+from labkit.sandbox import delivery
+from labkit.sandbox.parcels import Parcel
 
 DOCS: Final = "https://docs.aws.amazon.com/lambda/latest"
 
@@ -24,6 +28,49 @@ what_stays = question(
     why_not={
         "a": "That would be a new environment for each call. Lambda uses a free one again.",
         "b": "Nobody keeps an environment for ever. This one is gone after an hour without a call.",
+    },
+)
+
+what_a_version_sees = question(
+    "You publish version 1 of a function. Then you change an environment variable and the code of the function. You "
+    "call version 1. What does it see?",
+    a="The old code and the old variable",
+    b="The old code and the new variable: configuration is shared",
+    c="The new code and the new variable",
+    answer="a",
+    because="A version is a copy of code and settings together. Neither ever changes again. So a version that worked "
+    "still works tomorrow.",
+    why_not={
+        "b": "Settings belong to the version, too: variables, memory, timeout, layers.",
+        "c": "That is what `$LATEST` sees.",
+    },
+)
+
+without_permission = question(
+    "Nobody has allowed the rule `new-stock` to call `stock-sync`. A matching event comes. What does the sender of the "
+    "event see?",
+    a="An error: the event is refused",
+    b="Nothing: all is well, and the function does not run",
+    c="Nothing: all is well, and the function runs, because both are in one account",
+    answer="b",
+    because="EventBridge took the event. That it cannot deliver it is its own business: a metric, FailedInvocations, "
+    "counts it. The sender never learns of it.",
+    why_not={
+        "a": "The sender talks to EventBridge, not to the function. It took the event.",
+        "c": "A service is not your account. It needs a statement in the function's resource policy.",
+    },
+)
+
+which_way_streams = question(
+    "A function can stream up to 200 MB. Which problem does that solve?",
+    a="A caller wants to send a request of 20 MB",
+    b="A caller waits for an answer of 20 MB",
+    c="An asynchronous event is larger than 1 MB",
+    answer="b",
+    because="Only answers can be streamed. A request of 20 MB goes to S3 first, and the event carries a pointer to it.",
+    why_not={
+        "a": "A request is never streamed: 6 MB is all that a synchronous call takes.",
+        "c": "Events are not streamed either, and nobody waits for their answer.",
     },
 )
 
@@ -461,3 +508,502 @@ def wrong_prices(world: World, functions: dict[str, Any], lists: dict[str, dict[
                 return f"`delivery-fee-{stage}` named its stage {short(run.answer.get('stage'))}."
     return ""
 
+
+
+# -- 10.5 ------------------------------------------------------------------------------------------------
+
+FIRST_CALLS: Final = 800
+ALL_CALLS: Final = 2_000
+
+
+@exercise(
+    "Ten percent green",
+    points=10,
+    minutes=12,
+    star=True,
+    covers=("L138",),
+    hints=(
+        "First make two things that never change. Then make a sign that points at one of them, and sometimes at the "
+        "other. To roll back is to turn the sign.",
+        "`publish_version` gives a number. `create_alias` and `update_alias` take `RoutingConfig` with "
+        f"`AdditionalVersionWeights`. See {DOCS}/dg/configuring-alias-routing.html",
+        '```\npoint("checkout", "live", blue, RoutingConfig={"AdditionalVersionWeights": {green: ____}})\n```',
+    ),
+)
+def weighted_alias(world: World, expect: Expect, *, roll_back: Callable[..., Any]) -> None:
+    """One customer in ten meets the new version, nobody meets what is not published, and one call brings all back."""
+    checkout = world.function("checkout")
+    checkout = expect.found(
+        "exists",
+        checkout if checkout and checkout.alias("live") else None,
+        "There is a function `checkout` with an alias `live`.",
+        action='Deploy and publish it, then `point("checkout", "live", ...)`.',
+    )
+    colors, calls = shares(world, checkout)
+    green = colors.get("green", 0) / calls
+    others = calls - colors.get("green", 0) - colors.get("blue", 0)
+    expect(
+        "share",
+        abs(green - 0.1) <= 0.025 and not others,
+        "Of many calls through `live`, about 10 % meet green and all others blue.",
+        seen=f"Of {calls:,} calls, {green:.1%} met green"
+        + (f" and {number(others, 'call')} neither green nor blue." if others else "."),
+        why="If the new version is bad, few customers suffer.",
+        action="A weight is a share of 1. Ten percent is 0.1, for the version with the code `GREEN`.",
+    )
+    word = world.word()
+    text = f"def handler(event, context):\n    return {{'order': event['order'], 'button': '{word}'}}\n"
+    world.client("lambda").update_function_code(FunctionName="checkout", ZipFile=zipped({"app.py": text}))
+    leaked = sum(word in str(run.answer) for run in some_calls(world, checkout, 40))
+    expect(
+        "apart",
+        not leaked,
+        "When a colleague changes `$LATEST`, callers of `live` do not notice.",
+        seen=f"A colleague tried something in `$LATEST`. {leaked} of 40 calls through `live` met it.",
+        why="An unfinished thought of a colleague would be in production.",
+        action="Publish each of the two, and let the alias point at the numbers.",
+    )
+    with world.rehearsal() as rehearsal:
+        expect.call(
+            "runs",
+            roll_back,
+            wanted="`roll_back()` runs without an error.",
+            action="Read what AWS says about that call, and repair it.",
+        )
+        made = len(rehearsal.trace.where(kind="call", service="lambda", caller="learner"))
+        expect(
+            "one",
+            made <= 1,
+            "`roll_back()` makes one call of the API.",
+            seen=f"It made {number(made, 'call')}.",
+            why="Somebody does this at three in the morning. One step cannot stop half-way.",
+            action="The old version is still there. Only the alias has to change.",
+        )
+        runs = list(some_calls(world, checkout, 150))
+        still = sum(not isinstance(run.answer, dict) or run.answer.get("button") != "blue" for run in runs)
+        expect(
+            "back",
+            not still,
+            "After `roll_back()`, every call through `live` meets blue.",
+            seen=f"{still} of 150 calls did not.",
+            why="The shop rolls back because green is broken.",
+            action="What you do not name in `update_alias` stays as it was. Name the weights, too.",
+        )
+
+
+def shares(world: World, checkout: Any) -> tuple[dict[str, int], int]:
+    """How many calls met which button. Calls more often when chance could decide."""
+    colors: dict[str, int] = {}
+    for calls in (FIRST_CALLS, ALL_CALLS):
+        for run in some_calls(world, checkout, calls - sum(colors.values())):
+            met = run.answer.get("button") if isinstance(run.answer, dict) else run.error
+            colors[str(met)] = colors.get(str(met), 0) + 1
+        off = abs(colors.get("green", 0) / calls - 0.1)
+        if off < 0.0125 or off > 0.06:
+            return colors, calls
+    return colors, ALL_CALLS
+
+
+def some_calls(world: World, checkout: Any, count: int) -> Any:
+    """Customers who come through the alias."""
+    return checkout.calls(({"order": f"{world.seed}-{place}"} for place in range(count)), "live")
+
+
+# -- 10.6 ------------------------------------------------------------------------------------------------
+
+ENVIRONMENTS: Final = 5
+ROUNDS: Final = 40
+SILENT_MINUTES: Final = 9
+
+
+@exercise(
+    "One connection for each environment",
+    points=10,
+    minutes=10,
+    covers=("L161",),
+    hints=(
+        "Which lines of a module run once, and which run for each call? And if what you kept is broken, would you not "
+        "throw it away and get another one?",
+        "Keep the connection in a variable of the module. Catch `shopdb.ConnectionLost`, connect again, keep the new "
+        f"one, and ask once more. See {DOCS}/dg/lambda-runtime-environment.html",
+        "```\nconnection = None\n\n\ndef handler(event, context):\n    global ____\n```",
+    ),
+)
+def connection(world: World, expect: Expect) -> None:
+    """Five environments open five connections, and a connection that was closed is replaced."""
+    points = expect.found(
+        "exists",
+        world.function("customer-points"),
+        "There is a function named `customer-points`.",
+        action="Run the cell of the exercise.",
+    )
+    asked, runs = 0, []
+    for _ in range(ROUNDS):
+        numbers = [world.random.randrange(1, 100_000) for _ in range(ENVIRONMENTS)]
+        batch = points.together([{"customer": one} for one in numbers])
+        wrong = [
+            (one, run)
+            for one, run in zip(numbers, batch, strict=True)
+            if run.answer != {"customer": one, "points": one * 7 % 1000}
+        ]
+        runs += batch
+        asked += ENVIRONMENTS
+        if not expect(
+            "answers",
+            not wrong,
+            "Every call gets the points of its customer.",
+            seen=f"Customer {wrong[0][0]} was asked for. {said(wrong[0][1])}" if wrong else "",
+            why="Another customer's points are worse than none.",
+            action="Keep the connection, not the answer. Is the layer there?",
+        ):
+            return
+    opened = connections(runs)
+    expect(
+        "few",
+        opened <= ENVIRONMENTS,
+        "200 calls on 5 environments open 5 connections at most.",
+        seen=f"{asked} calls on {ENVIRONMENTS} environments opened {number(opened, 'connection')}. At that rate, 100 "
+        f"environments open {opened * 20:,}.",
+        why="The database of the shop allows 200 connections.",
+        action="An environment serves one call at a time: it needs one connection, for all its calls.",
+    )
+    world.clock.advance(minutes=SILENT_MINUTES)
+    customer = world.random.randrange(1, 100_000)
+    late = points.call({"customer": customer})
+    if not expect(
+        "stale",
+        late.answer == {"customer": customer, "points": customer * 7 % 1000},
+        "After nine silent minutes, a call still gets its answer.",
+        seen=said(late),
+        why="The server has closed the connection. The first customer of the morning would see an error.",
+        action="When the query says that the connection is lost, open a new one and ask again.",
+    ):
+        return
+    after = connections([points.call({"customer": world.random.randrange(1, 100_000)}) for _ in range(10)])
+    expect(
+        "mended",
+        after <= 1,
+        "The calls after that use the new connection.",
+        seen=f"10 more calls opened {number(after, 'connection')}.",
+        why="The old connection is still in the variable, and every call finds it broken.",
+        action="Put the new connection where the old one was: `global` lets the handler do that.",
+    )
+
+
+def connections(runs: list[Any]) -> int:
+    """How many connections the database saw."""
+    return sum(run.log.count("shopdb: a new connection") for run in runs)
+
+
+# -- 10.7 ------------------------------------------------------------------------------------------------
+
+STRANGER: Final = "999988887777"
+
+
+@exercise(
+    "Only your rule and your bucket",
+    points=10,
+    minutes=12,
+    covers=("L135",),
+    hints=(
+        "Three questions at the door: which service are you, for which resource do you come, and to which account does "
+        "that belong? The name of the one says the account; the name of the other does not.",
+        "`add_permission` with `Principal` (the service), `SourceArn` and, where the ARN has no account number, "
+        f"`SourceAccount`. Then `put_bucket_notification_configuration`. See {DOCS}/dg/permissions-function-services.html",
+        "```\nlambda_client.add_permission(\n    FunctionName=\"stock-sync\", StatementId=\"from-rule\",\n"
+        '    Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=____,\n)\n```',
+    ),
+)
+def who_may_call(world: World, expect: Expect) -> None:
+    """The shop's rule and bucket set the function off, and nobody else does."""
+    stock = expect.found(
+        "exists",
+        world.function("stock-sync"),
+        "There is a function named `stock-sync`.",
+        action="Run the cell above the exercise again.",
+    )
+    account = stock.arn.split(":")[4]
+    uploads = f"orchard-uploads-{account}"
+    expect.found(
+        "sources",
+        targets(world) if bucket_is_there(world, uploads) else None,
+        f"There are a rule `new-stock` with a target, and a bucket `{uploads}`.",
+        action="Run the cell above the exercise again.",
+    )
+    arns = sorted({stock.arn, *targets(world)})
+    judge_friends(world, expect, stock, uploads)
+    judge_strangers(world, expect, stock, arns, account, uploads)
+
+
+def judge_friends(world: World, expect: Expect, stock: Any, uploads: str) -> None:
+    """An event for the rule, and a file for the bucket."""
+    with world.rehearsal() as rehearsal:
+        entry = {"Source": "orchard.warehouse", "DetailType": world.word(), "Detail": "{}"}
+        world.client("events").put_events(Entries=[entry])
+        world.clock.advance(seconds=5)
+        expect(
+            "rule",
+            ran(rehearsal, stock) == 1,
+            "An event for the rule `new-stock` sets the function off.",
+            seen=f"The function ran {number(ran(rehearsal, stock), 'time')}. {why_not(rehearsal)}",
+            why="New stock is in the warehouse, and the shop says: sold out.",
+            action="Who calls whom? The *function* needs a statement that lets the rule in. Its role is for what it does.",
+        )
+    with world.rehearsal() as rehearsal:
+        world.client("s3").put_object(Bucket=uploads, Key=f"stock/{world.word()}.csv", Body=b"tea,12")
+        world.clock.advance(seconds=60)
+        expect(
+            "bucket",
+            ran(rehearsal, stock) == 1,
+            "A new file in your bucket sets the function off.",
+            seen=f"A file came, and the function ran {number(ran(rehearsal, stock), 'time')}. {why_not(rehearsal)}",
+            why="Suppliers send their stock as files.",
+            action="Let the bucket in, then tell the bucket whom to call: `put_bucket_notification_configuration`.",
+        )
+
+
+def judge_strangers(
+    world: World, expect: Expect, stock: Any, arns: list[str], account: str, uploads: str
+) -> None:
+    """Everybody else who could knock."""
+    region, word = stock.region, world.word()
+    came = knocks(world, stock, arns, "events", f"arn:aws:events:{region}:{account}:rule/{word}", account)
+    expect(
+        "other_rule",
+        not came,
+        "Another rule of the account cannot set it off.",
+        seen=f"A rule named `{word}` in your account called the function, and it ran.",
+        why="A colleague's rule for another purpose would change the stock.",
+        action="Say in the statement which rule: `SourceArn`.",
+    )
+    came = knocks(world, stock, arns, "s3", f"arn:aws:s3:::{word}", account)
+    expect(
+        "other_bucket",
+        not came,
+        "Another bucket of the account cannot set it off.",
+        seen=f"A bucket named `{word}` in your account called the function, and it ran.",
+        why="A file with photos would be read as stock.",
+        action="Say in the statement which bucket: `SourceArn`.",
+    )
+    came = knocks(world, stock, arns, "s3", f"arn:aws:s3:::{uploads}", STRANGER)
+    expect(
+        "other_account",
+        not came,
+        "A bucket of the same name in another account cannot set it off.",
+        seen=f"A bucket named `{uploads}` in the account {STRANGER} called the function, and it ran.",
+        why="If you ever delete the bucket, anybody may take its name. The ARN of a bucket names no account.",
+        action="Say in the statement which account the bucket has to belong to.",
+    )
+    came = knocks(world, stock, arns, "sns", f"arn:aws:sns:{region}:{account}:{word}", account)
+    expect(
+        "stranger",
+        not came,
+        "Another service cannot set it off.",
+        seen=f"A topic of SNS named `{word}` called the function, and it ran.",
+        why="Each statement is a door. This one stands open to all.",
+        action="Name one service in each statement, as `Principal`.",
+    )
+
+
+def knocks(world: World, stock: Any, arns: list[str], service: str, source: str, account: str) -> int:
+    """Somebody calls the function on behalf of a resource. How often it ran."""
+    with world.rehearsal() as rehearsal:
+        for place, arn in enumerate(arns):
+            delivery.send(
+                Parcel(
+                    service, source, arn, "{\"Records\": []}", principal=f"{service}.amazonaws.com",
+                    id=f"{world.seed}-{place}", about=(("account", account),),
+                )
+            )  # fmt: skip
+        world.clock.advance(seconds=5)
+        return ran(rehearsal, stock)
+
+
+def ran(rehearsal: Any, stock: Any) -> int:
+    """How often the function ran for the first time with an event; its own errors are not asked about."""
+    runs = rehearsal.trace.where(kind="invocation")
+    return len({run.params.get("RequestId") for run in runs if f":function:{stock.name}" in run.resource})
+
+
+def why_not(rehearsal: Any) -> str:
+    """What refused a call, if anything did."""
+    refused = rehearsal.trace.where(kind="refused")
+    return f"It was refused: {refused[-1].note or refused[-1].message}" if refused else ""
+
+
+def targets(world: World) -> list[str] | None:
+    """Whom the rule calls; None when there is no such rule, or nobody."""
+    client = world.client("events")
+    with suppress(client.exceptions.ResourceNotFoundException):
+        found = client.list_targets_by_rule(Rule="new-stock")["Targets"]
+        return [one["Arn"] for one in found] or None
+    return None
+
+
+def bucket_is_there(world: World, name: str) -> bool:
+    """Whether the account has this bucket."""
+    return name in [one["Name"] for one in world.client("s3").list_buckets()["Buckets"]]
+
+
+# -- 10.8 ------------------------------------------------------------------------------------------------
+
+KB: Final = 1_024
+MB: Final = 1_024 * KB
+
+
+@exercise(
+    "Choose the way",
+    points=10,
+    minutes=14,
+    star=True,
+    covers=("L148",),
+    hints=(
+        "Ask two questions of each payload: does somebody wait for the answer, and how heavy is it? A parcel that does "
+        "not fit into the letter box goes to the depot, and the box gets a card with its number.",
+        '`invoke` with `InvocationType="Event"` does not wait. `put_object` and a pointer carry what is too heavy. '
+        f"Measure `len(payload)` in bytes of JSON. See {DOCS}/dg/gettingstarted-limits.html",
+        "```\nif len(payload) <= ____ and not need_reply:\n"
+        '    lambda_client.invoke(FunctionName="photo-book", InvocationType="____", Payload=payload)\n```',
+    ),
+)
+def payloads(world: World, expect: Expect, *, send: Callable[..., Any]) -> None:
+    """Every request and every reply arrives by a way that AWS allows, and by the short one where it fits."""
+    book = expect.found(
+        "exists",
+        world.function("photo-book"),
+        "There is a function named `photo-book`.",
+        action="Deploy it with `deploy_book`.",
+    )
+    account = book.arn.split(":")[4]
+    bucket = f"orchard-books-{account}"
+    for size, said_size in ((200 * KB, "200 KB"), (900 * KB, "900 KB"), (int(1.2 * MB), "1.2 MB"), (7 * MB, "7 MB")):
+        judge_event(world, expect, send, bucket, size, said_size)
+    for size, wanted, said_size in (
+        (200 * KB, 2_000, "200 KB"),
+        (int(5.9 * MB), 2_000, "5.9 MB"),
+        (7 * MB, 2_000, "7 MB"),
+        (2_000, 5 * MB, "2 KB"),
+        (2_000, 9 * MB, "2 KB"),
+    ):
+        judge_reply(world, expect, send, bucket, size, wanted, said_size)
+
+
+def a_request(world: World, size: int, wanted: int) -> dict[str, Any]:
+    """A request of about `size` bytes of JSON, for a book of `wanted` bytes."""
+    page = f"{world.word()}+"
+    return {
+        "title": world.word(),
+        "photos": (page * (size // len(page) + 1))[: size - 60],
+        "size": wanted + world.random.randrange(99),
+    }
+
+
+def sent(expect: Expect, send: Callable[..., Any], request: dict[str, Any], need_reply: bool) -> Any:
+    """Let the learner's function send a request."""
+    return expect.call(
+        "runs",
+        send,
+        dict(request),
+        need_reply,
+        wanted="`send` sends requests of 200 KB to 7 MB without an error.",
+        why="An asynchronous event may have 1 MB, a synchronous request 6 MB.",
+        action="Measure the payload before you choose the way.",
+    )
+
+
+def judge_event(
+    world: World, expect: Expect, send: Callable[..., Any], bucket: str, size: int, said_size: str
+) -> None:
+    """Nobody waits for this one."""
+    request = a_request(world, size, 500)
+    with world.rehearsal() as rehearsal:
+        sent(expect, send, request, False)
+        puts = stored(rehearsal, bucket)
+        calls = [one for one in rehearsal.trace.where(kind="call", service="lambda", caller="learner")]
+        waited = [one for one in calls if one.params.get("InvocationType") != "Event"]
+        world.clock.advance(seconds=30)
+        there = arrived(world, bucket, request)
+        expect(
+            "arrive",
+            there == digest(request),
+            "Every request arrives as it was sent.",
+            seen=f"Of a request of {said_size}, "
+            + ("nothing arrived." if not there else "something else arrived than was sent."),
+            why="A customer has paid for every photo.",
+            action="Send all of it: in the event, or in S3 with a pointer in the event.",
+        )
+        if size <= MB:
+            expect(
+                "patient",
+                not waited,
+                "A caller who needs no reply does not wait, up to 1 MB.",
+                seen=f"With {said_size} and no reply needed, `send` waited until the function had ended.",
+                why="The customer at the counter would look at your program instead of going home.",
+                action="Without a reply, choose the type of call that Lambda queues.",
+            )
+            judge_direct(expect, puts, f"An event of {said_size}", "1 MB")
+
+
+def judge_direct(expect: Expect, puts: int, what: str, most: str) -> None:
+    """What fits does not go through S3."""
+    expect(
+        "direct",
+        not puts,
+        "What fits into a call goes without S3.",
+        seen=f"{what} went through S3. It works, and you paid for one write and one read more.",
+        why=f"It may have {most}. (Older courses say 256 KB for asynchronous events; that was so until 2025.)",
+        action="Use S3 only from the limit on.",
+    )
+
+
+def judge_reply(
+    world: World, expect: Expect, send: Callable[..., Any], bucket: str, size: int, wanted: int, said_size: str
+) -> None:
+    """Somebody waits for this one."""
+    request = a_request(world, size, wanted)
+    with world.rehearsal() as rehearsal:
+        answer = sent(expect, send, request, True)
+        page = f"{request['title']} "
+        book = (page * (request["size"] // len(page) + 1))[: request["size"]]
+        large = f"{wanted // MB} MB" if wanted >= MB else "2 KB"
+        expect(
+            "replies",
+            answer == book,
+            "Who needs the reply gets the whole book.",
+            seen=f"A request of {said_size} for a book of {large}: `send` returned "
+            + (f"{len(answer):,} characters, not those of the book." if isinstance(answer, str) else f"{short(answer)}."),
+            why="The customer waits at the counter.",
+            action="An answer may have 6 MB. A larger book goes to S3, and `opened` finds it by its pointer.",
+        )
+        if size <= 6 * MB:
+            judge_direct(expect, stored(rehearsal, bucket), f"A request of {said_size}", "6 MB")
+        by_function = stored(rehearsal, bucket, "assumed-role") - 1  # one note says what arrived
+        if wanted <= 5 * MB:
+            expect(
+                "answered",
+                by_function <= 0,
+                "A book that fits into an answer is in the answer.",
+                seen=f"A book of {large} went through S3.",
+                why="It costs a write and a read more, and the customer waits longer.",
+                action="In `reply`, look at the size first.",
+            )
+
+
+def stored(rehearsal: Any, bucket: str, caller: str = "learner") -> int:
+    """How many objects somebody has put into the bucket."""
+    calls = rehearsal.trace.where(kind="call", service="s3")
+    return sum(one.action in ("PutObject", "CreateMultipartUpload") and one.caller.startswith(caller) for one in calls)
+
+
+def arrived(world: World, bucket: str, request: dict[str, Any]) -> str:
+    """What the function wrote down about a request."""
+    client = world.client("s3")
+    with suppress(client.exceptions.ClientError):
+        found = client.get_object(Bucket=bucket, Key=f"arrived/{request['title']}")
+        return str(found["Body"].read(), "ascii")
+    return ""
+
+
+def digest(request: dict[str, Any]) -> str:
+    """The fingerprint of a request's photos."""
+    return hashlib.sha256(request["photos"].encode()).hexdigest()

@@ -930,3 +930,975 @@ lab.check("configuration", set_prices=set_prices)
 
 # %%
 lab.snapshot("half-time")
+
+# %% [markdown]
+# ## Two versions at once
+#
+# An alias can send a share of its calls to a second version. So a new version meets real customers, but few of them. The
+# share is a chance, thrown for each call: of 2,000 calls, about 200 go to a version with weight 0.1.
+
+# %% predict question="what_a_version_sees"
+
+# %%
+BLUE = '''
+def handler(event, context):
+    return {"order": event["order"], "button": "blue", "version": context.function_version}
+'''
+GREEN = BLUE.replace("blue", "green")
+
+# %% [markdown]
+# Break it: can `$LATEST` be one of the two?
+
+# %%
+deploy("checkout", {"app.py": BLUE})
+first = lambda_client.publish_version(FunctionName="checkout")["Version"]
+with labkit.expected(ClientError):
+    point("checkout", "trial", "$LATEST", RoutingConfig={"AdditionalVersionWeights": {first: 0.1}})
+
+# %% [markdown]
+# ## 10.5 · Ten percent green
+#
+# *Story.* The checkout button is blue. Somebody wants it green. The shop tries it with one customer in ten.
+#
+# *Task.*
+#
+# 1. The alias `live` of the function `checkout` sends 90 % of the calls to a version with the code `BLUE`, and 10 % to a
+#    version with the code `GREEN`.
+# 2. Colleagues go on working on `$LATEST`. Callers of `live` must not notice.
+# 3. Write `roll_back()`. With one call of the API it sends all customers back to blue.
+
+# %% stub exercise="weighted_alias"
+deploy("checkout", {"app.py": GREEN})
+point("checkout", "live", "$LATEST")
+
+
+def roll_back():
+    pass
+
+
+# %% solution
+deploy("checkout", {"app.py": BLUE})
+blue = lambda_client.publish_version(FunctionName="checkout")["Version"]
+deploy("checkout", {"app.py": GREEN})
+green = lambda_client.publish_version(FunctionName="checkout")["Version"]
+point("checkout", "live", blue, RoutingConfig={"AdditionalVersionWeights": {green: 0.1}})
+
+
+def roll_back():
+    lambda_client.update_alias(
+        FunctionName="checkout", Name="live", RoutingConfig={"AdditionalVersionWeights": {}}
+    )
+
+
+# %% right because="the alias points at green, and blue has the larger weight"
+deploy("checkout", {"app.py": BLUE})
+old = lambda_client.publish_version(FunctionName="checkout", Description="blue")["Version"]
+new = lambda_client.update_function_code(FunctionName="checkout", ZipFile=package({"app.py": GREEN}), Publish=True)
+lambda_client.create_alias(
+    FunctionName="checkout",
+    Name="live",
+    FunctionVersion=new["Version"],
+    RoutingConfig={"AdditionalVersionWeights": {old: 0.9}},
+)
+
+
+def roll_back():
+    lambda_client.update_alias(
+        FunctionName="checkout", Name="live", FunctionVersion=old, RoutingConfig={"AdditionalVersionWeights": {}}
+    )
+
+
+# %% wrong because="Does the second version get 90 % instead of 10 %?" finds="share"
+deploy("checkout", {"app.py": BLUE})
+blue = lambda_client.publish_version(FunctionName="checkout")["Version"]
+deploy("checkout", {"app.py": GREEN})
+green = lambda_client.publish_version(FunctionName="checkout")["Version"]
+point("checkout", "live", blue, RoutingConfig={"AdditionalVersionWeights": {green: 0.9}})
+
+
+def roll_back():
+    lambda_client.update_alias(
+        FunctionName="checkout", Name="live", RoutingConfig={"AdditionalVersionWeights": {}}
+    )
+
+
+# %% wrong because="Is a weight of 0.01 ten percent?" finds="share"
+deploy("checkout", {"app.py": BLUE})
+blue = lambda_client.publish_version(FunctionName="checkout")["Version"]
+deploy("checkout", {"app.py": GREEN})
+green = lambda_client.publish_version(FunctionName="checkout")["Version"]
+point("checkout", "live", blue, RoutingConfig={"AdditionalVersionWeights": {green: 0.01}})
+
+
+def roll_back():
+    lambda_client.update_alias(
+        FunctionName="checkout", Name="live", RoutingConfig={"AdditionalVersionWeights": {}}
+    )
+
+
+# %% wrong because="Does the alias point at `$LATEST`, the code that everybody works on?" finds="share,apart,back"
+deploy("checkout", {"app.py": GREEN})
+point("checkout", "live", "$LATEST")
+
+
+def roll_back():
+    lambda_client.update_alias(FunctionName="checkout", Name="live", FunctionVersion="$LATEST")
+
+
+# %% wrong because="Is the weight still there after the rollback?" finds="back"
+deploy("checkout", {"app.py": BLUE})
+blue = lambda_client.publish_version(FunctionName="checkout")["Version"]
+deploy("checkout", {"app.py": GREEN})
+green = lambda_client.publish_version(FunctionName="checkout")["Version"]
+point("checkout", "live", blue, RoutingConfig={"AdditionalVersionWeights": {green: 0.1}})
+
+
+def roll_back():
+    lambda_client.update_alias(FunctionName="checkout", Name="live", FunctionVersion=blue)
+
+
+# %% wrong because="Does the rollback deploy the old code once more?" finds="one"
+deploy("checkout", {"app.py": BLUE})
+blue = lambda_client.publish_version(FunctionName="checkout")["Version"]
+deploy("checkout", {"app.py": GREEN})
+green = lambda_client.publish_version(FunctionName="checkout")["Version"]
+point("checkout", "live", blue, RoutingConfig={"AdditionalVersionWeights": {green: 0.1}})
+
+
+def roll_back():
+    deploy("checkout", {"app.py": BLUE})
+    version = lambda_client.publish_version(FunctionName="checkout")["Version"]
+    point("checkout", "live", version, RoutingConfig={"AdditionalVersionWeights": {}})
+
+
+# %% wrong because="Which argument does `update_alias` need, and did not get?" finds="runs"
+deploy("checkout", {"app.py": BLUE})
+blue = lambda_client.publish_version(FunctionName="checkout")["Version"]
+deploy("checkout", {"app.py": GREEN})
+green = lambda_client.publish_version(FunctionName="checkout")["Version"]
+point("checkout", "live", blue, RoutingConfig={"AdditionalVersionWeights": {green: 0.1}})
+
+
+def roll_back():
+    lambda_client.update_alias(Name="live", RoutingConfig={"AdditionalVersionWeights": {}})
+
+
+# %% wrong because="Is there an alias `live`?" finds="exists"
+deploy("checkout", {"app.py": BLUE})
+blue = lambda_client.publish_version(FunctionName="checkout")["Version"]
+
+
+def roll_back():
+    pass
+
+
+# %% check
+lab.check("weighted_alias", roll_back=roll_back)
+
+# %% [markdown]
+# ## What lives outside the handler
+#
+# To open a connection to a database takes time, and the database allows only so many. So open it once and keep it: outside
+# the handler, in a variable of the module. The environment keeps it while it is frozen.
+#
+# Something can happen meanwhile. While the environment is frozen, nothing in it runs. The database may close a connection
+# that was silent for long, and your code does not hear of it. The next query fails. Then you need a new one.
+
+# %% fact id="F41"
+
+# %% [markdown]
+# The shop's database is a small module, `shopdb`, in a layer. It writes a line into the log for each new connection. A
+# query takes a fifth of a second. After eight silent minutes the server closes a connection, and a query on it raises
+# `ConnectionLost`.
+
+# %%
+SHOPDB = '''
+import time
+
+
+class ConnectionLost(Exception):
+    """The server has closed this connection."""
+
+
+class Connection:
+    def __init__(self):
+        print("shopdb: a new connection")
+        self.used = time.time()
+
+    def customer(self, number):
+        """Look a customer up."""
+        if time.time() - self.used > 8 * 60:
+            raise ConnectionLost("closed by the server after 8 silent minutes")
+        time.sleep(0.2)
+        self.used = time.time()
+        return {"customer": number, "points": number * 7 % 1000}
+
+
+def connect():
+    return Connection()
+'''
+shopdb = lambda_client.publish_layer_version(
+    LayerName="shopdb", Content={"ZipFile": package({"python/shopdb.py": SHOPDB})}
+)["LayerVersionArn"]
+
+# %% [markdown]
+# ## 10.6 · One connection for each environment
+#
+# *Story.* The function `customer-points` opens a connection for each call. On Saturday the database had no connection left,
+# and the shop stood still.
+#
+# *Task.* Change the code.
+#
+# - 200 calls on 5 environments open 5 connections at most.
+# - A call whose connection was closed by the server still gets its answer. After that, the next calls use the new
+#   connection.
+
+# %% stub exercise="connection"
+POINTS = '''
+import shopdb
+
+
+def handler(event, context):
+    connection = shopdb.connect()
+    return connection.customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
+call("customer-points", {"customer": 12})
+
+# %% solution
+POINTS = '''
+import shopdb
+
+connection = None
+
+
+def handler(event, context):
+    global connection
+    if connection is None:
+        connection = shopdb.connect()
+    try:
+        return connection.customer(event["customer"])
+    except shopdb.ConnectionLost:
+        connection = shopdb.connect()
+        return connection.customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
+
+# %% right because="connected at init, and kept in a class of its own"
+POINTS = '''
+import shopdb
+
+
+class Database:
+    def __init__(self):
+        self.connection = shopdb.connect()
+
+    def customer(self, number):
+        for attempt in (1, 2):
+            try:
+                return self.connection.customer(number)
+            except shopdb.ConnectionLost:
+                self.connection = shopdb.connect()
+
+
+database = Database()
+
+
+def handler(event, context):
+    return database.customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb], Timeout=10)
+
+# %% right because="a connection that was silent for five minutes is replaced before it can fail"
+POINTS = '''
+import time
+
+import shopdb
+
+kept = {}
+
+
+def handler(event, context):
+    if "connection" not in kept or time.time() - kept["at"] > 300:
+        kept["connection"] = shopdb.connect()
+    kept["at"] = time.time()
+    return kept["connection"].customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
+
+# %% wrong because="Does each call open a connection?" finds="few"
+POINTS = '''
+import shopdb
+
+
+def handler(event, context):
+    connection = shopdb.connect()
+    return connection.customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
+
+# %% wrong because="A pool of 20 in each environment, and one call at a time to use it?" finds="few"
+POINTS = '''
+import random
+
+import shopdb
+
+pool = [shopdb.connect() for _ in range(20)]
+
+
+def handler(event, context):
+    try:
+        return random.choice(pool).customer(event["customer"])
+    except shopdb.ConnectionLost:
+        pool[:] = [shopdb.connect()]
+        return pool[0].customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
+
+# %% wrong because="What happens to a call when the server has closed the connection?" finds="stale"
+POINTS = '''
+import shopdb
+
+connection = shopdb.connect()
+
+
+def handler(event, context):
+    return connection.customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
+
+# %% wrong because="Does the handler keep the new connection in a variable of its own?" finds="mended"
+POINTS = '''
+import shopdb
+
+connection = shopdb.connect()
+
+
+def handler(event, context):
+    try:
+        return connection.customer(event["customer"])
+    except shopdb.ConnectionLost:
+        fresh = shopdb.connect()
+        return fresh.customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
+
+# %% wrong because="Do you answer with an old customer to save the query?" finds="answers"
+POINTS = '''
+import shopdb
+
+kept = None
+
+
+def handler(event, context):
+    global kept
+    if kept is None:
+        kept = shopdb.connect().customer(event["customer"])
+    return kept
+'''
+deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
+
+# %% wrong because="Did the function lose its layer?" finds="answers"
+POINTS = '''
+import shopdb
+
+connection = shopdb.connect()
+
+
+def handler(event, context):
+    return connection.customer(event["customer"])
+'''
+deploy("customer-points", {"app.py": POINTS})
+
+# %% wrong because="Does the function have another name?" finds="exists"
+deploy("points", {"app.py": "def handler(event, context): return None"})
+
+# %% check
+lab.check("connection")
+
+# %% [markdown]
+# ## Two directions of permission
+#
+# The **execution role** says what the function may do: outwards. The **resource policy** says who may call it: inwards. It
+# belongs to the function, and `add_permission` adds one statement to it. Services such as EventBridge and S3 need one.
+#
+# ![On the left, a rule and a bucket call the function: the resource policy of the function decides. On the right, the
+# function reads a parameter and writes a log: its execution role decides.](permissions.svg)
+
+# %% fact id="F30"
+
+# %% [markdown]
+# A rule of EventBridge sends events that match a pattern to its *targets*. S3 can call a function when a file arrives. The
+# next cell makes a function, a rule and a bucket. The name of a bucket must be unique in the whole world, so the account
+# number stands in it.
+
+# %%
+events = boto3.client("events")
+s3 = boto3.client("s3")
+account = boto3.client("sts").get_caller_identity()["Account"]
+region = lambda_client.meta.region_name
+
+STOCK = '''
+def handler(event, context):
+    print("called by", event.get("source") or event["Records"][0]["eventSource"])
+'''
+deploy("stock-sync", {"app.py": STOCK})
+stock_sync = lambda_client.get_function_configuration(FunctionName="stock-sync")["FunctionArn"]
+pattern = json.dumps({"source": ["orchard.warehouse"]})
+rule = events.put_rule(Name="new-stock", EventPattern=pattern)["RuleArn"]
+events.put_targets(Rule="new-stock", Targets=[{"Id": "stock-sync", "Arn": stock_sync}])
+uploads = f"orchard-uploads-{account}"
+if uploads not in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
+    s3.create_bucket(Bucket=uploads, CreateBucketConfiguration={"LocationConstraint": region})
+print(rule, uploads, sep="\n")
+
+# %% predict question="without_permission"
+
+# %%
+entry = {"Source": "orchard.warehouse", "DetailType": "New stock", "Detail": "{}"}
+answer = events.put_events(Entries=[entry])
+print("events that failed, says EventBridge:", answer["FailedEntryCount"])
+lab.clock.advance(minutes=1)
+lab.trace(4)
+
+# %%
+notify = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": stock_sync, "Events": ["s3:ObjectCreated:*"]}]}
+with labkit.expected(ClientError):
+    s3.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration=notify)
+
+# %% [markdown]
+# EventBridge took the event and could not deliver it. Whoever sent it was not told. S3 asks at once, when you connect the
+# bucket.
+#
+# ## 10.7 · Only your rule and your bucket
+#
+# *Story.* `stock-sync` changes what the shop believes to have. Nobody else may set it off.
+#
+# *Task.*
+#
+# - The rule `new-stock` may call `stock-sync`. Another rule may not.
+# - The bucket in the variable `uploads` may call it, too. Then connect them, as the cell above tried. Another bucket may
+#   not. A bucket of the same name in *another account* may not, either: names of buckets become free when they are deleted.
+# - No other service may call it.
+#
+# A statement has an id of your choice. It can be used once, so the lines in the cell take old ones away first.
+
+# %% stub exercise="who_may_call"
+for statement in ("from-rule", "from-bucket"):
+    try:
+        lambda_client.remove_permission(FunctionName="stock-sync", StatementId=statement)
+    except lambda_client.exceptions.ResourceNotFoundException:
+        pass
+
+# Two permissions, and then the bucket.
+
+# %% solution
+for statement in ("from-rule", "from-bucket"):
+    try:  # survives: it takes old statements away, and there are none yet
+        lambda_client.remove_permission(FunctionName="stock-sync", StatementId=statement)  # survives: there is none yet
+    except lambda_client.exceptions.ResourceNotFoundException:
+        pass
+
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-rule",  # survives: any id will do
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+    SourceArn=rule,
+)
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-bucket",  # survives: any id will do
+    Action="lambda:InvokeFunction",
+    Principal="s3.amazonaws.com",
+    SourceArn=f"arn:aws:s3:::{uploads}",
+    SourceAccount=account,
+)
+s3.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration=notify)
+
+# %% right because="SourceAccount in both, ids made by a machine, and a boto3 resource for the bucket"
+import uuid
+
+grants = {"events.amazonaws.com": rule, "s3.amazonaws.com": f"arn:aws:s3:::{uploads}"}
+for principal, source in grants.items():
+    lambda_client.add_permission(
+        FunctionName=stock_sync,
+        StatementId=f"call-{uuid.uuid4()}",
+        Action="lambda:InvokeFunction",
+        Principal=principal,
+        SourceArn=source,
+        SourceAccount=account,
+    )
+boto3.resource("s3").BucketNotification(uploads).put(NotificationConfiguration=notify)
+
+# %% wrong because="May every rule call it?" finds="other_rule"
+lambda_client.add_permission(
+    FunctionName="stock-sync", StatementId="from-rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com"
+)
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-bucket",
+    Action="lambda:InvokeFunction",
+    Principal="s3.amazonaws.com",
+    SourceArn=f"arn:aws:s3:::{uploads}",
+    SourceAccount=account,
+)
+s3.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration=notify)
+
+# %% wrong because="What tells your bucket from one with the same name in another account?" finds="other_account"
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-rule",
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+    SourceArn=rule,
+)
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-bucket",
+    Action="lambda:InvokeFunction",
+    Principal="s3.amazonaws.com",
+    SourceArn=f"arn:aws:s3:::{uploads}",
+)
+s3.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration=notify)
+
+# %% wrong because="Only the account, so any bucket of the account?" finds="other_bucket"
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-rule",
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+    SourceArn=rule,
+)
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-bucket",
+    Action="lambda:InvokeFunction",
+    Principal="s3.amazonaws.com",
+    SourceAccount=account,
+)
+s3.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration=notify)
+
+# %% wrong because="Did you write `*`, so that anybody may call?" finds="other_rule,other_bucket,other_account,stranger"
+lambda_client.add_permission(
+    FunctionName="stock-sync", StatementId="all", Action="lambda:InvokeFunction", Principal="*"
+)
+s3.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration=notify)
+
+# %% wrong because="Did you give the right to the execution role? That lets the function call others" finds="rule,bucket"
+may_invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": stock_sync}
+iam.put_role_policy(
+    RoleName="orchard-functions",
+    PolicyName="invoke",
+    PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may_invoke]}),
+)
+
+# %% wrong because="May the bucket call, and does nobody tell it to?" finds="bucket"
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-rule",
+    Action="lambda:InvokeFunction",
+    Principal="events.amazonaws.com",
+    SourceArn=rule,
+)
+lambda_client.add_permission(
+    FunctionName="stock-sync",
+    StatementId="from-bucket",
+    Action="lambda:InvokeFunction",
+    Principal="s3.amazonaws.com",
+    SourceArn=f"arn:aws:s3:::{uploads}",
+    SourceAccount=account,
+)
+
+# %% wrong because="Did you delete the function?" finds="exists"
+lambda_client.delete_function(FunctionName="stock-sync")
+
+# %% wrong because="Did you delete the rule?" finds="sources"
+events.remove_targets(Rule="new-stock", Ids=["stock-sync"])
+events.delete_rule(Name="new-stock")
+
+# %% check
+lab.check("who_may_call")
+
+# %% [markdown]
+# The next cell draws the account as it is now.
+
+# %%
+lab.draw()
+
+# %% [markdown]
+# ## How much fits into a call
+#
+# ![Which way for a payload? Going in: the caller needs no answer and the event has at most 1 MB: asynchronous. At most
+# 6 MB: synchronous. More: put it into S3 and send a pointer. Coming back: at most 6 MB: return it. Up to 200 MB: stream it,
+# with a runtime that can. More, or no streaming: put it into S3 and return a pointer.](payloads.svg)
+
+# %% predict question="which_way_streams"
+
+# %% fact id="F35"
+
+# %% fact id="F36"
+
+# %% [markdown]
+# ## Worked example: a photo book
+#
+# The function `photo-book` gets a dict with `title`, `photos` (a long text) and `size`. It writes down in S3 what arrived,
+# makes a book of `size` bytes, and returns what the function `reply` of a second file makes of it. In the place of the
+# whole event it also takes a **pointer**: `{"pointer": key}`, the name of an object in the bucket that holds the event.
+#
+# `opened` does the same for an answer: it gets the text, wherever it is.
+
+# %%
+BOOK = '''
+import hashlib
+import json
+import os
+
+import boto3
+from replies import reply
+
+s3 = boto3.client("s3")
+BUCKET = os.environ["BUCKET"]
+
+
+def handler(event, context):
+    if "pointer" in event:
+        event = json.load(s3.get_object(Bucket=BUCKET, Key=event["pointer"])["Body"])
+    digest = hashlib.sha256(event["photos"].encode()).hexdigest()
+    s3.put_object(Bucket=BUCKET, Key=f"arrived/{event['title']}", Body=digest.encode())
+    page = f"{event['title']} "
+    return reply((page * (event["size"] // len(page) + 1))[: event["size"]], BUCKET)
+'''
+books = f"orchard-books-{account}"
+if books not in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
+    s3.create_bucket(Bucket=books, CreateBucketConfiguration={"LocationConstraint": region})
+may_use = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"arn:aws:s3:::{books}/*"}
+iam.put_role_policy(
+    RoleName="orchard-functions",
+    PolicyName="photo-books",
+    PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may_use]}),
+)
+
+
+def deploy_book(replies):
+    """Deploy `photo-book` with this text as its file `replies.py`."""
+    deploy(
+        "photo-book",
+        {"app.py": BOOK, "replies.py": replies},
+        Timeout=30,
+        MemorySize=1024,
+        Environment={"Variables": {"BUCKET": books}},
+    )
+
+
+def opened(answer):
+    """The text of an answer: in the answer itself, or where its pointer points."""
+    if "pointer" in answer:
+        return s3.get_object(Bucket=books, Key=answer["pointer"])["Body"].read().decode()
+    return answer["text"]
+
+
+# %% [markdown]
+# ## 10.8 · Choose the way
+#
+# *Story.* Some customers send one photo, some send a holiday. Some wait at the counter for their book, some come back
+# tomorrow.
+#
+# *Task.* Write two functions.
+#
+# `send(request, need_reply)` runs in your notebook. `request` is a dict as above.
+#
+# - With `need_reply`, it waits and returns the text of the book.
+# - Without it, an event of up to 1 MB goes *asynchronously*: the caller does not wait.
+# - What fits goes directly. S3 is only for what does not: 1 MB is 1,048,576 bytes of JSON, 6 MB is 6,291,456.
+#
+# `reply(text, bucket)` runs in the function, in `replies.py`. It returns `{"text": text}` for a book that fits into an
+# answer, and `{"pointer": key}` for one that does not. An answer may have 6 MB, too. (Python functions cannot stream
+# without help, and streams are not simulated here.)
+
+# %% stub exercise="payloads"
+REPLIES = '''
+import boto3
+
+
+def reply(text, bucket):
+    return {"text": text}
+'''
+deploy_book(REPLIES)
+
+
+def send(request, need_reply):
+    answer = lambda_client.invoke(FunctionName="photo-book", Payload=json.dumps(request))
+    return opened(json.load(answer["Payload"]))
+
+
+send({"title": "demo", "photos": "tree lamp cat", "size": 20}, need_reply=True)
+
+# %% solution
+REPLIES = '''
+import uuid
+
+import boto3
+
+s3 = boto3.client("s3")
+
+
+def reply(text, bucket):
+    if len(text.encode()) < 6_000_000:
+        return {"text": text}
+    key = f"books/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return {"pointer": key}
+'''
+deploy_book(REPLIES)
+
+
+def send(request, need_reply):
+    payload = json.dumps(request).encode()
+    if len(payload) > 6_291_456:
+        s3.put_object(Bucket=books, Key="requests/" + request["title"], Body=payload)
+        payload = json.dumps({"pointer": "requests/" + request["title"]}).encode()
+    if len(payload) <= 1_048_576 and not need_reply:
+        lambda_client.invoke(FunctionName="photo-book", InvocationType="Event", Payload=payload)
+        return None
+    answer = lambda_client.invoke(FunctionName="photo-book", Payload=payload)
+    return opened(json.load(answer["Payload"]))
+
+
+# %% right because="without a reply it never waits: what is too large for an event goes through S3"
+REPLIES = '''
+import boto3
+
+
+def reply(text, bucket):
+    """What json.dumps makes of it has to fit."""
+    import json
+
+    answer = {"text": text}
+    if len(json.dumps(answer)) > 6 * 1024 * 1024:
+        answer = {"pointer": f"books/{hash(text)}"}
+        boto3.resource("s3").Object(bucket, answer["pointer"]).put(Body=text.encode())
+    return answer
+'''
+deploy_book(REPLIES)
+
+
+def send(request, need_reply):
+    kind, most = ("RequestResponse", 6 << 20) if need_reply else ("Event", 1 << 20)
+    payload = json.dumps(request)
+    if len(payload.encode()) > most:
+        pointer = f"waiting/{request['title']}.json"
+        boto3.resource("s3").Bucket(books).put_object(Key=pointer, Body=payload.encode())
+        payload = json.dumps({"pointer": pointer})
+    answer = lambda_client.invoke(FunctionName="photo-book", InvocationType=kind, Payload=payload)
+    if need_reply:
+        return opened(json.loads(answer["Payload"].read()))
+
+
+# %% wrong because="Did you learn that an asynchronous event has 256 KB at most? That was so until 2025" finds="direct"
+deploy_book(
+    """
+import uuid
+
+import boto3
+
+
+def reply(text, bucket):
+    if len(text) < 6_000_000:
+        return {"text": text}
+    key = str(uuid.uuid4())
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return {"pointer": key}
+"""
+)
+
+
+def send(request, need_reply):
+    kind, most = ("RequestResponse", 6_291_456) if need_reply else ("Event", 262_144)
+    payload = json.dumps(request).encode()
+    if len(payload) > most:
+        s3.put_object(Bucket=books, Key=request["title"], Body=payload)
+        payload = json.dumps({"pointer": request["title"]}).encode()
+    answer = lambda_client.invoke(FunctionName="photo-book", InvocationType=kind, Payload=payload)
+    return opened(json.load(answer["Payload"])) if need_reply else None
+
+
+# %% wrong because="Does the caller wait, although nobody needs the answer?" finds="patient"
+deploy_book(
+    """
+import uuid
+
+import boto3
+
+
+def reply(text, bucket):
+    if len(text) < 6_000_000:
+        return {"text": text}
+    key = str(uuid.uuid4())
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return {"pointer": key}
+"""
+)
+
+
+def send(request, need_reply):
+    payload = json.dumps(request).encode()
+    if len(payload) > 6_291_456:
+        s3.put_object(Bucket=books, Key=request["title"], Body=payload)
+        payload = json.dumps({"pointer": request["title"]}).encode()
+    answer = lambda_client.invoke(FunctionName="photo-book", Payload=payload)
+    return opened(json.load(answer["Payload"]))
+
+
+# %% wrong because="Is 1.2 MB too large for an asynchronous event?" finds="runs"
+deploy_book(
+    """
+import uuid
+
+import boto3
+
+
+def reply(text, bucket):
+    if len(text) < 6_000_000:
+        return {"text": text}
+    key = str(uuid.uuid4())
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return {"pointer": key}
+"""
+)
+
+
+def send(request, need_reply):
+    kind = "RequestResponse" if need_reply else "Event"
+    payload = json.dumps(request).encode()
+    if len(payload) > 6_291_456:
+        s3.put_object(Bucket=books, Key=request["title"], Body=payload)
+        payload = json.dumps({"pointer": request["title"]}).encode()
+    answer = lambda_client.invoke(FunctionName="photo-book", InvocationType=kind, Payload=payload)
+    return opened(json.load(answer["Payload"])) if need_reply else None
+
+
+# %% wrong because="Does the answer of a large book fit into a reply?" finds="replies"
+deploy_book('def reply(text, bucket):\n    return {"text": text}\n')
+
+
+def send(request, need_reply):
+    kind, most = ("RequestResponse", 6_291_456) if need_reply else ("Event", 1_048_576)
+    payload = json.dumps(request).encode()
+    if len(payload) > most:
+        s3.put_object(Bucket=books, Key=request["title"], Body=payload)
+        payload = json.dumps({"pointer": request["title"]}).encode()
+    answer = lambda_client.invoke(FunctionName="photo-book", InvocationType=kind, Payload=payload)
+    answer = json.load(answer["Payload"]) if need_reply else {}
+    return opened(answer) if "text" in answer else None
+
+
+# %% wrong because="Does every book go through S3, also the small ones?" finds="answered"
+deploy_book(
+    """
+import uuid
+
+import boto3
+
+
+def reply(text, bucket):
+    key = str(uuid.uuid4())
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return {"pointer": key}
+"""
+)
+
+
+def send(request, need_reply):
+    kind, most = ("RequestResponse", 6_291_456) if need_reply else ("Event", 1_048_576)
+    payload = json.dumps(request).encode()
+    if len(payload) > most:
+        s3.put_object(Bucket=books, Key=request["title"], Body=payload)
+        payload = json.dumps({"pointer": request["title"]}).encode()
+    answer = lambda_client.invoke(FunctionName="photo-book", InvocationType=kind, Payload=payload)
+    return opened(json.load(answer["Payload"])) if need_reply else None
+
+
+# %% wrong because="Did you cut the request, so that it fits?" finds="arrive"
+deploy_book(
+    """
+import uuid
+
+import boto3
+
+
+def reply(text, bucket):
+    if len(text) < 6_000_000:
+        return {"text": text}
+    key = str(uuid.uuid4())
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return {"pointer": key}
+"""
+)
+
+
+def send(request, need_reply):
+    kind, most = ("RequestResponse", 6_200_000) if need_reply else ("Event", 1_000_000)
+    payload = json.dumps(request | {"photos": request["photos"][:most]}).encode()
+    answer = lambda_client.invoke(FunctionName="photo-book", InvocationType=kind, Payload=payload)
+    return opened(json.load(answer["Payload"])) if need_reply else None
+
+
+# %% wrong because="Does the function have another name?" finds="exists"
+lambda_client.delete_function(FunctionName="photo-book")
+deploy("photo-books", {"app.py": BOOK})
+
+
+def send(request, need_reply):
+    pass
+
+
+# %% check
+lab.check("payloads", send=send)
+
+# %% [markdown]
+# ## What would this cost?
+#
+# AWS bills requests, and the time a function runs. For an asynchronous event, the fact above gives the rule. How many
+# requests is one event? Compare it with the way through S3: that is one request, and one write and one read in S3.
+
+# %%
+def requests_billed(kilobytes):
+    """Requests that AWS bills for one asynchronous event."""
+    more = max(0, kilobytes - 256)
+    return 1 + -(-more // 64)  # each begun 64 KB
+
+
+for kilobytes in (100, 256, 320, 900, 1024):
+    print(f"{kilobytes:>5} KB: {requests_billed(kilobytes):>2} requests")
+
+# %% [markdown]
+# ## What differs on real AWS
+#
+# - A new role or a changed permission needs some seconds to be in force. Here it is at once. A script that makes a role and
+#   a function has to try again.
+# - A cold start takes from a fraction of a second to seconds. CPU grows with memory. Here neither is so.
+# - Every Python runtime here is the Python of your machine. On AWS the runtime id decides, and packages with compiled parts
+#   have to be built for Linux.
+#
+# In a real account, try `aws lambda get-account-settings`. It shows your limits, which may be lower in a new account.
+
+# %% fact id="F43"
+
+# %% [markdown]
+# ## Summary
+#
+# - The handler setting is an address: file, dot, function. What the file imports lies beside it, or in `python/` of a layer.
+# - Outside the handler: once for each environment. Inside: for each call. Keep one connection, and be ready to lose it.
+# - Ask the context how much time is left. Stop early, and say where to go on.
+# - Publish, then point. An alias splits, moves and rolls back with one call.
+# - Role: what the function may do. Resource policy: who may call it, with `SourceArn` and, for S3, `SourceAccount`.
+# - 1 MB asynchronous, 6 MB synchronous each way, a pointer to S3 for what is larger.
+#
+# See how far you have come. The last cell empties the account, so that the next lab starts clean. Your progress stays.
+
+# %%
+lab.progress()
+
+# %%
+lab.reset()

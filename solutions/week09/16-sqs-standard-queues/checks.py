@@ -55,6 +55,22 @@ idle_calls = question(
 )
 
 
+managed_key = question(
+    "A queue is encrypted with `alias/aws/sqs`, the key that AWS made for SQS in your account. Its queue policy lets "
+    "SNS send. You publish an order to a topic that the queue is subscribed to. What happens?",
+    a="The order arrives, encrypted",
+    b="`publish` raises an error",
+    c="`publish` succeeds, and nothing arrives",
+    answer="c",
+    because="`publish` only hands the order to the topic. The delivery comes afterwards, and there SNS may not use the "
+    "key: its policy names the people and roles of your account, no service, and nobody can change it.",
+    why_not={
+        "a": "The queue lets SNS in, but the key does not. Both have to.",
+        "b": "Whoever publishes never hears what becomes of a delivery.",
+    },
+)
+
+
 # -- the plan ------------------------------------------------------------------------------------------------
 
 

@@ -24,10 +24,10 @@ TOPIC: Final = "orders"
     star=True,
     covers=("L254",),
     hints=(
-        "There are two locks, and each has its own policy. The queue's policy says who may send. The key's policy says "
-        "who may use the key. A delivery from SNS has to open both. Which of the two says no in the trace?",
-        "The key's policy lets `sns.amazonaws.com` do `kms:GenerateDataKey` and `kms:Decrypt`. The queue's policy has a "
-        "statement with the condition `aws:SourceArn`, and one that denies when `aws:SecureTransport` is false. See "
+        "There are two locks, and each has its own policy. The queue's policy says who may send. The key's policy "
+        "says who may use the key. A delivery from SNS has to open both. Which of the two says no in the trace?",
+        "The key's policy lets `sns.amazonaws.com` do `kms:GenerateDataKey` and `kms:Decrypt`. The queue's policy has "
+        "a statement with the condition `aws:SourceArn`, and one that denies when `aws:SecureTransport` is false. See "
         f"{DOCS}/SQSDeveloperGuide/sqs-key-management.html",
         '```\nfor_sns = {\n    "Effect": "Allow",\n    "Principal": {"Service": "sns.____.com"},\n'
         '    "Action": ["kms:GenerateDataKey", "kms:____"],\n    "Resource": "*",\n}\n```',

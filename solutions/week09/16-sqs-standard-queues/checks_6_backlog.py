@@ -125,7 +125,7 @@ def follow_the_backlog(world: World, expect: Expect, *, scale: Callable[..., Any
         calm == {1},
         "When it is quiet, exactly one worker is there.",
         seen=f"Hardly anything was in the queue, and it asked for {listed(sorted(calm - {1}))} workers.",
-        why="The shop pays for each worker that waits. With no worker at all, the first order of the morning waits, too.",
+        why="The shop pays for each worker that waits. With no worker at all, the first order of the day waits, too.",
         action="Let the number follow the backlog down again, and never below one.",
     )
     mountain = world.random.randrange(4_000, 9_000)

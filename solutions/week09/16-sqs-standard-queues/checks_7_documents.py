@@ -68,8 +68,8 @@ def bucket_of(world: World) -> str | None:
     hints=(
         "You do not send a piano by letter. You put it into the store room, and the letter says on which shelf it "
         "stands. Who clears the shelf, and when? And what if somebody comes with a second copy of the letter?",
-        "`put_object` stores the document, under a key that nobody else has (`uuid.uuid4()`). The body of the message is "
-        "that key. `get_object` fetches it and raises `s3.exceptions.NoSuchKey` when it is gone. See "
+        "`put_object` stores the document, under a key that nobody else has (`uuid.uuid4()`). The body of the message "
+        "is that key. `get_object` fetches it and raises `s3.exceptions.NoSuchKey` when it is gone. See "
         "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html",
         "```\nkey = str(uuid.uuid4())\ns3.put_object(Bucket=bucket, Key=____, Body=document)\n"
         "sqs.send_message(QueueUrl=queue_url, MessageBody=____)\n```",

@@ -4,14 +4,16 @@
 #     number: "16"
 #     title: SQS standard queues
 #     week: 9
-#     minutes: 100
-#     services: [sqs, dynamodb]
+#     minutes: 160
+#     services: [sqs, sns, kms, dynamodb, s3]
 #     covers: [L239-L242, L250-L254, L260-L264, L268-L271]
 #     verified: 2026-11-23
 #     objectives:
 #       - Say where an order is at each moment of its life in a queue.
 #       - Keep slow work safe, poll cheaply, and send in batches.
 #       - Put failed messages aside, bring them back, and accept that some come twice.
+#       - Say who may send and who may read, with a key of your own.
+#       - Let the number of workers follow the backlog, and send large documents by pointer.
 # ---
 
 # %% [markdown]
@@ -19,7 +21,7 @@
 #
 # **The story.** Orchard Market sells tea, lamps and a thousand other things. The shop takes an order in a
 # moment. To pack it takes minutes. So the shop writes each order into a *queue*, and workers pack when they are free.
-# Plan 100 minutes. There is a save point after 16.3.
+# Plan 160 minutes, in two or three sittings. There are save points after 16.3 and 16.6.
 
 # %% setup
 import json
@@ -497,11 +499,11 @@ lab.check("idle_worker", poll=poll)
 # %% [markdown]
 # ## Save point
 #
-# You are half-way. Your progress is saved already. The next cell also keeps a copy of the account in this session. Take a
-# break.
+# The first part is done. Your progress is saved already. The next cell also keeps a copy of the account in this session.
+# Take a break.
 
 # %%
-lab.snapshot("half-time")
+lab.snapshot("after-polling")
 
 # %% [markdown]
 # ## Ten messages in one call
@@ -1221,17 +1223,1079 @@ print(f"{len(packed)} parcels for {len(set(packed))} orders")
 lab.trace(12, resource="break-it")
 
 # %% [markdown]
-# ## What this lab leaves out
+# ## Second save point
 #
-# Two exercises of this lab come later: 16.7 (encrypt with your own key, and say who may send) and 16.8 (workers that
-# follow the backlog). They need services that this workbook does not simulate yet.
-#
-# One thing about encryption you can see already.
+# The life of a message is behind you. Three exercises about the world around the queue follow. A good place for a break.
 
 # %%
-sqs.get_queue_attributes(QueueUrl=busy, AttributeNames=["SqsManagedSseEnabled"])["Attributes"]
+lab.snapshot("before-the-locks")
+
+# %% [markdown]
+# ## Two locks
+#
+# The shop gets a **topic**, from the service Amazon SNS. Who has news *publishes* it to the topic, and the topic sends a
+# copy to every queue that is *subscribed*. Topics are the subject of lab 18. Here two are enough: `orders`, and `offers` of
+# the advertising team. Somebody has subscribed the queue `packing` to both.
+
+# %%
+sns = boto3.client("sns")
+kms = boto3.client("kms")
+
+orders_topic = sns.create_topic(Name="orders")["TopicArn"]
+offers_topic = sns.create_topic(Name="offers")["TopicArn"]
+packing = sqs.create_queue(QueueName="packing")["QueueUrl"]
+packing_arn = sqs.get_queue_attributes(QueueUrl=packing, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+for topic in (orders_topic, offers_topic):
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=packing_arn)
+
+# %% [markdown]
+# Every queue is encrypted where it is stored. The question is: with whose key?
+
+# %%
+sqs.get_queue_attributes(QueueUrl=packing, AttributeNames=["SqsManagedSseEnabled"])["Attributes"]
 
 # %% fact id="F61"
+
+# %% [markdown]
+# AWS KMS keeps keys. A **key policy** says who may use a key, as a **queue policy** says who may use a queue. So an encrypted
+# queue has two locks:
+#
+# ![A topic sends to an encrypted queue. The first lock is the queue policy: it asks who sends, and whether the call came
+# over TLS. The second lock is the key policy: SNS needs kms:GenerateDataKey and kms:Decrypt to put a message in, and a
+# worker needs kms:Decrypt to read it. Another topic and plain HTTP stop at the first lock. A worker without kms:Decrypt stops
+# at the second.](two-locks.svg)
+
+# %% predict question="managed_key"
+
+# %% [markdown]
+# ## Break it: the key of AWS
+#
+# Try it. The queue gets the key `alias/aws/sqs`, which AWS made for SQS in your account. The queue policy lets SNS in.
+
+# %%
+sns_may_send = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+}
+policy = json.dumps({"Version": "2012-10-17", "Statement": [sns_may_send]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": policy, "KmsMasterKeyId": "alias/aws/sqs"})
+
+answer = sns.publish(TopicArn=orders_topic, Message="two lamps for Amara")
+print("published, HTTP status", answer["ResponseMetadata"]["HTTPStatusCode"])
+
+names = ["ApproximateNumberOfMessages"]
+print("in the queue:", sqs.get_queue_attributes(QueueUrl=packing, AttributeNames=names)["Attributes"][names[0]])
+
+# %% [markdown]
+# No error, and no message. The trace knows why. On AWS, the place to look is the *delivery status logging* of the topic.
+
+# %%
+lab.trace(2, service="sns")
+
+# %% [markdown]
+# ## 16.7 · Two locks on one queue
+#
+# *Story.* The orders carry names and addresses. An auditor comes next week. She wants to see who can send, who can read, and
+# that nobody listens on the way.
+#
+# *Task.* Change the locks of the queue `packing`.
+#
+# 1. Encrypt it with a key of your own. SNS must be able to use that key.
+# 2. Of all topics, only `orders` may send. Its ARN is in `orders_topic`.
+# 3. No call may come over plain HTTP. That is true when the condition key `aws:SecureTransport` is `"false"`.
+# 4. A worker whose role allows `kms:Decrypt` can read. A worker whose role does not, cannot.
+#
+# `kms.create_key(Policy=...)` makes a key, and a policy is a JSON *text* again. The first statement is there already. It
+# hands the decision to IAM: people and roles in the account may do with the key what *their* policies say. Without
+# this statement, nobody could even repair the key policy. Services of AWS, such as SNS, need a statement of their own.
+
+# %% stub exercise="two_locks"
+account = boto3.client("sts").get_caller_identity()["Account"]
+iam_decides = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+# 1: a key of your own
+
+# 2 and 3: the policy of the queue
+
+
+# %% solution
+account = boto3.client("sts").get_caller_identity()["Account"]
+iam_decides = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+for_sns = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+    "Resource": "*",
+}
+key_policy = json.dumps({"Version": "2012-10-17", "Statement": [iam_decides, for_sns]})
+key = kms.create_key(Policy=key_policy)["KeyMetadata"]["KeyId"]
+
+only_orders = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"ArnEquals": {"aws:SourceArn": orders_topic}},
+}
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% right because="an alias, a policy for the key afterwards, and a second Deny for every other sender"
+made = kms.create_key(Description="orders of Orchard Market")["KeyMetadata"]
+kms.create_alias(AliasName="alias/packing", TargetKeyId=made["KeyId"])
+owner = made["AWSAccountId"]
+statements = json.loads(kms.get_key_policy(KeyId=made["KeyId"], PolicyName="default")["Policy"])
+statements["Statement"].append(
+    {
+        "Sid": "TopicMayEncrypt",
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": ["kms:GenerateDataKey*", "kms:Decrypt"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": owner}},
+    }
+)
+kms.put_key_policy(KeyId=made["KeyId"], PolicyName="default", Policy=json.dumps(statements))
+boto3.resource("sqs").Queue(packing).set_attributes(
+    Attributes={
+        "KmsMasterKeyId": "alias/packing",
+        "Policy": json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": "*",
+                        "Action": "sqs:SendMessage",
+                        "Resource": packing_arn,
+                        "Condition": {"StringEquals": {"aws:SourceArn": orders_topic}},
+                    },
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "sqs:SendMessage",
+                        "Resource": packing_arn,
+                        "Condition": {"ArnNotEquals": {"aws:SourceArn": orders_topic}},
+                    },
+                    {
+                        "Effect": "Deny",
+                        "Principal": {"AWS": "*"},
+                        "Action": "*",
+                        "Resource": packing_arn,
+                        "Condition": {"Bool": {"aws:SecureTransport": False}},
+                    },
+                ],
+            }
+        ),
+    }
+)
+
+# %% wrong because="Does your queue still use `alias/aws/sqs`? Nobody can change the policy of that key" finds="delivers,stranger"
+only_orders = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"ArnEquals": {"aws:SourceArn": orders_topic}},
+}
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": "alias/aws/sqs"})
+
+# %% wrong because="Is the queue encrypted, but with a key that SQS owns?" finds="stranger"
+only_orders = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"ArnEquals": {"aws:SourceArn": orders_topic}},
+}
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "SqsManagedSseEnabled": "true"})
+
+# %% wrong because="A key of your own, and does its policy know SNS?" finds="delivers"
+key = kms.create_key()["KeyMetadata"]["KeyId"]
+only_orders = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"ArnEquals": {"aws:SourceArn": orders_topic}},
+}
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% wrong because="Does the key's policy name SNS and you, and forget the workers?" finds="worker"
+me = boto3.client("sts").get_caller_identity()["Arn"]
+for_me = {"Effect": "Allow", "Principal": {"AWS": me}, "Action": "kms:*", "Resource": "*"}
+for_sns = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+    "Resource": "*",
+}
+key_policy = json.dumps({"Version": "2012-10-17", "Statement": [for_me, for_sns]})
+key = kms.create_key(Policy=key_policy)["KeyMetadata"]["KeyId"]
+only_orders = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"ArnEquals": {"aws:SourceArn": orders_topic}},
+}
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% wrong because="Does the key's policy let everybody in, to be safe that it works?" finds="stranger"
+everybody = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+key_policy = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+key = kms.create_key(Policy=key_policy)["KeyMetadata"]["KeyId"]
+only_orders = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": packing_arn,
+    "Condition": {"ArnEquals": {"aws:SourceArn": orders_topic}},
+}
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% wrong because="May every topic of the world send, because nothing says which?" finds="only"
+account = boto3.client("sts").get_caller_identity()["Account"]
+iam_decides = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+for_sns = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+    "Resource": "*",
+}
+key_policy = json.dumps({"Version": "2012-10-17", "Statement": [iam_decides, for_sns]})
+key = kms.create_key(Policy=key_policy)["KeyMetadata"]["KeyId"]
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [sns_may_send, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% wrong because="Which other names begin with `orders`?" finds="only"
+account = boto3.client("sts").get_caller_identity()["Account"]
+iam_decides = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+for_sns = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+    "Resource": "*",
+}
+key_policy = json.dumps({"Version": "2012-10-17", "Statement": [iam_decides, for_sns]})
+key = kms.create_key(Policy=key_policy)["KeyMetadata"]["KeyId"]
+only_orders = {**sns_may_send, "Condition": {"ArnLike": {"aws:SourceArn": f"{orders_topic}*"}}}
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% wrong because="Does anything in your policy speak of TLS?" finds="tls"
+account = boto3.client("sts").get_caller_identity()["Account"]
+iam_decides = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+for_sns = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+    "Resource": "*",
+}
+key_policy = json.dumps({"Version": "2012-10-17", "Statement": [iam_decides, for_sns]})
+key = kms.create_key(Policy=key_policy)["KeyMetadata"]["KeyId"]
+only_orders = {**sns_may_send, "Condition": {"ArnEquals": {"aws:SourceArn": orders_topic}}}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% wrong because="You allow when TLS is used. Who forbids it when TLS is not used?" finds="tls"
+account = boto3.client("sts").get_caller_identity()["Account"]
+iam_decides = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+for_sns = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+    "Resource": "*",
+}
+key_policy = json.dumps({"Version": "2012-10-17", "Statement": [iam_decides, for_sns]})
+key = kms.create_key(Policy=key_policy)["KeyMetadata"]["KeyId"]
+conditions = {"ArnEquals": {"aws:SourceArn": orders_topic}, "Bool": {"aws:SecureTransport": "true"}}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [{**sns_may_send, "Condition": conditions}]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% wrong because="Is that the wrong way round? It refuses what came over TLS" finds="delivers,tls,worker"
+account = boto3.client("sts").get_caller_identity()["Account"]
+iam_decides = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+for_sns = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sns.amazonaws.com"},
+    "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+    "Resource": "*",
+}
+key_policy = json.dumps({"Version": "2012-10-17", "Statement": [iam_decides, for_sns]})
+key = kms.create_key(Policy=key_policy)["KeyMetadata"]["KeyId"]
+only_orders = {**sns_may_send, "Condition": {"ArnEquals": {"aws:SourceArn": orders_topic}}}
+tls_only = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": packing_arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "true"}},
+}
+queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
+
+# %% wrong because="Did you delete the queue?" finds="exists"
+sqs.delete_queue(QueueUrl=packing)
+
+# %% wrong because="Did you delete the topic?" finds="topic"
+sns.delete_topic(TopicArn=orders_topic)
+
+# %% check
+lab.check("two_locks")
+
+# %% [markdown]
+# ## How many workers?
+#
+# The packing hall has 20 tables, one for each worker. To pack an order takes 20 seconds. Once a minute somebody looks at the
+# queue and says how many workers there shall be. A new worker needs 30 seconds to get to the table.
+#
+# The **backlog** is what waits: the visible messages. The next cell plays such a day on the clock of the lab: a quiet
+# start, a rush of eight minutes with an order every two seconds, and a long evening. It asks a function, `scale`, once a
+# minute.
+
+# %%
+from labkit.workload import steady
+
+
+def play_a_day(scale):
+    """Play the day, ask `scale` once a minute, and print what it saw and said, every third minute."""
+    hall = sqs.create_queue(QueueName="packing-hall", Attributes={"VisibilityTimeout": "900"})["QueueUrl"]
+    sqs.purge_queue(QueueUrl=hall)
+    minutes = []
+
+    def asked(visible, in_flight, workers):
+        wanted = scale(visible, in_flight, workers)
+        minutes.append((visible, workers, wanted))
+        return wanted
+
+    def ten_orders(request):
+        entries = [{"Id": str(n), "MessageBody": f"order {request.number}-{n}"} for n in range(10)]
+        sqs.send_message_batch(QueueUrl=hall, Entries=entries)
+
+    day = steady(0.0025, seconds=300) + steady(0.05, seconds=480) + steady(0.0025, seconds=1500)
+    crew = lab.workers(hall, seconds=20, batch=10, scale=asked, every=60, warm_up=30)
+    lab.play(lab.traffic(day, ten_orders, evenly=True), crew)
+
+    print("minute  waiting  workers  waiting for each")
+    for minute, (visible, workers, wanted) in enumerate(minutes, start=1):
+        if minute % 3 == 0:
+            print(f"{minute:6} {visible:8} {workers:8} {visible / max(1, workers):17.0f}")
+
+
+# %% [markdown]
+# Here is a rule that many people try first. It looks at the *length* of the queue alone: above 100, one worker more. Else, one
+# less.
+
+# %%
+def by_length(visible, in_flight, workers):
+    return workers + 1 if visible > 100 else max(1, workers - 1)
+
+
+play_a_day(by_length)
+
+# %% [markdown]
+# The rule wakes up late, because 100 waiting orders are far too much for one worker and nothing for ten. One number
+# tells both apart: the backlog *for each worker*.
+
+# %% fact id="F126"
+
+# %% [markdown]
+# ## 16.8 · Workers follow the backlog
+#
+# *Story.* With 100 orders in front of a worker, the last customer waits for 100 times 20 seconds. That is more than half an
+# hour, and the shop has promised half an hour. At night, each worker who waits costs money.
+#
+# *Task.* Write `scale(visible, in_flight, workers)`. It is asked once a minute and returns how many workers there shall be, as
+# a whole number. `visible` messages wait, `in_flight` messages are being packed, and `workers` is how many there are now.
+#
+# - At no time may more than 100 orders wait for each worker.
+# - When it is quiet, exactly one worker is there.
+# - There are 20 tables. When thousands of orders wait, all 20 work, and never more.
+#
+# Try your function with `play_a_day(scale)`.
+
+# %% stub exercise="follow_the_backlog"
+def scale(visible, in_flight, workers):
+    return workers
+
+
+# %% solution
+import math
+
+
+def scale(visible, in_flight, workers):
+    return max(1, min(20, math.ceil(visible / 50)))  # survives: a little more or less than half of the limit is as good
+
+
+# %% right because="what is being packed counts, too, and nobody goes home before the second quiet minute"
+quiet_minutes = 0
+
+
+def scale(visible, in_flight, workers):
+    global quiet_minutes
+    wanted = min(20, 1 + (visible + in_flight) // 40)
+    quiet_minutes = quiet_minutes + 1 if wanted < workers else 0
+    return workers if quiet_minutes == 1 else max(1, wanted)
+
+
+# %% right because="steps by the backlog for each worker"
+def scale(visible, in_flight, workers):
+    each = visible / max(1, workers)
+    if each > 200:
+        return 20
+    if each > 40:
+        return min(20, workers * 2)
+    return max(1, workers - 1) if each < 15 else workers
+
+
+# %% wrong because="Do you look at the length of the queue alone?" finds="backlog"
+def scale(visible, in_flight, workers):
+    return min(20, workers + 1) if visible > 100 else max(1, workers - 1)
+
+
+# %% wrong because="Do you aim at the limit itself, and the next look comes a minute later?" finds="backlog"
+def scale(visible, in_flight, workers):
+    return max(1, min(20, -(-visible // 100)))
+
+
+# %% wrong because="Who is there at night, when nothing waits?" finds="night"
+def scale(visible, in_flight, workers):
+    return min(20, -(-visible // 50))
+
+
+# %% wrong because="All workers all the time, to be safe?" finds="night"
+def scale(visible, in_flight, workers):
+    return 20
+
+
+# %% wrong because="Does anybody ever go home?" finds="night"
+def scale(visible, in_flight, workers):
+    return max(workers, min(20, 1 + visible // 50))
+
+
+# %% wrong because="Is one worker enough for a rush?" finds="backlog,tables"
+def scale(visible, in_flight, workers):
+    return 1
+
+
+# %% wrong because="How many tables are there?" finds="tables"
+def scale(visible, in_flight, workers):
+    return 1 + visible // 50
+
+
+# %% wrong because="Can there be half a worker?" finds="whole"
+def scale(visible, in_flight, workers):
+    return min(20, max(1, visible / 50))
+
+
+# %% wrong because="What is `visible / workers` when there are no workers yet, or no orders?" finds="runs"
+def scale(visible, in_flight, workers):
+    return min(20, workers * 50 // visible)
+
+
+# %% check
+lab.check("follow_the_backlog", scale=scale)
+
+# %% [markdown]
+# ## A message has a size
+#
+# Customers who order a photo calendar send a document of about 3 MB. Try to put one into a queue.
+
+# %%
+import os
+
+from botocore.exceptions import ClientError
+
+calendars = sqs.create_queue(QueueName="calendars")["QueueUrl"]
+calendar = os.urandom(3_000_000)
+
+with labkit.expected(ClientError):
+    sqs.send_message(QueueUrl=calendars, MessageBody=calendar.hex())
+
+# %% [markdown]
+# A message may have 1 MiB. You could cut the document into pieces, but a standard queue mixes the pieces up and delivers
+# some twice. There is a better way. The document goes into a **bucket** of Amazon S3, a store for files of any size. The
+# message carries only a **pointer**: the name, or *key*, under which the document lies in the bucket.
+
+# %% fact id="F127"
+
+# %%
+s3 = boto3.client("s3")
+bucket = f"orchard-documents-{boto3.client('sts').get_caller_identity()['Account']}"
+s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+
+s3.put_object(Bucket=bucket, Key="example", Body=calendar)
+print(len(s3.get_object(Bucket=bucket, Key="example")["Body"].read()), "bytes came back")
+s3.delete_object(Bucket=bucket, Key="example")
+
+# %% [markdown]
+# ## 16.9 · Documents too large for a message
+#
+# *Story.* The calendars go through the bucket from now on. After a month, somebody asks what all those documents are that
+# nobody needs any more. A document whose message is gone is an **orphan**.
+#
+# *Task.* Write three functions. All documents are bytes, and all of them go through `bucket`.
+#
+# - `post(queue_url, document)` stores the document and sends a message that points to it. Two documents that wait at the
+#   same time must not get in each other's way.
+# - `take(queue_url, work)` receives a message and calls `work` with the document. `work` returns True when it is
+#   printed. Then delete the message and the document. It returns False when the printer has no paper. Then keep both.
+# - SQS can deliver a message a second time, when its document is printed and gone. `take` deletes such a copy, and does not
+#   call `work` for it.
+# - `give_up(dead_queue_url)` empties a dead-letter queue: it throws away every message there, with its document.
+#
+# Other people's documents lie in the bucket, too. Leave those alone.
+
+# %% stub exercise="by_pointer"
+def post(queue_url, document):
+    sqs.send_message(QueueUrl=queue_url, MessageBody="Where does the document lie?")
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        work(message["Body"].encode())
+
+
+def give_up(dead_queue_url):
+    pass
+
+
+# %% solution
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            printed = True  # this is a copy: its document is printed and gone
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):  # survives: ten at a time only saves calls
+        for message in messages:
+            s3.delete_object(Bucket=bucket, Key=message["Body"])
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% right because="resources, a pointer in JSON, and a look whether the document is still there"
+from uuid import uuid4
+
+store = boto3.resource("s3").Bucket(bucket)
+
+
+def post(queue_url, document):
+    name = uuid4().hex
+    store.put_object(Key=name, Body=document)
+    boto3.resource("sqs").Queue(queue_url).send_message(MessageBody=json.dumps({"bucket": bucket, "key": name}))
+
+
+def take(queue_url, work):
+    for message in boto3.resource("sqs").Queue(queue_url).receive_messages(MaxNumberOfMessages=10, WaitTimeSeconds=1):
+        name = json.loads(message.body)["key"]
+        if not list(store.objects.filter(Prefix=name)):
+            message.delete()
+        elif work(store.Object(name).get()["Body"].read()):
+            message.delete()
+            store.Object(name).delete()
+
+
+def give_up(dead_queue_url):
+    dead = boto3.resource("sqs").Queue(dead_queue_url)
+    while messages := dead.receive_messages(WaitTimeSeconds=1):
+        for message in messages:
+            store.Object(json.loads(message.body)["key"]).delete()
+            message.delete()
+
+
+# %% right because="the key stands in a message attribute"
+import io
+
+from botocore.exceptions import ClientError
+
+
+def post(queue_url, document):
+    key = os.urandom(16).hex()
+    s3.upload_fileobj(io.BytesIO(document), bucket, key)
+    pointer = {"document": {"DataType": "String", "StringValue": key}}
+    sqs.send_message(QueueUrl=queue_url, MessageBody="a calendar", MessageAttributes=pointer)
+
+
+def keys_in(queue_url):
+    answer = sqs.receive_message(QueueUrl=queue_url, MessageAttributeNames=["document"])
+    for message in answer.get("Messages", []):
+        yield message["MessageAttributes"]["document"]["StringValue"], message["ReceiptHandle"]
+
+
+def take(queue_url, work):
+    for key, handle in keys_in(queue_url):
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+            continue
+        if work(document):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=handle)
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    while found := list(keys_in(dead_queue_url)):
+        for key, handle in found:
+            s3.delete_object(Bucket=bucket, Key=key)
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=handle)
+
+
+# %% wrong because="Who deletes the document when it is printed?" finds="cleaned"
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            printed = True  # this is a copy: its document is printed and gone
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def give_up(dead_queue_url):
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            s3.delete_object(Bucket=bucket, Key=message["Body"])
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Do all documents have the same key?" finds="whole"
+import uuid
+
+
+def post(queue_url, document):
+    key = "calendar"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            printed = True  # this is a copy: its document is printed and gone
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            s3.delete_object(Bucket=bucket, Key=message["Body"])
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Is the message sent before the document is stored?" finds="first"
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            printed = True  # this is a copy: its document is printed and gone
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            s3.delete_object(Bucket=bucket, Key=message["Body"])
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Is the document deleted as soon as it was fetched, before it is printed?" finds="kept"
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            s3.delete_object(Bucket=bucket, Key=key)
+        except s3.exceptions.NoSuchKey:
+            printed = True  # this is a copy: its document is printed and gone
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            s3.delete_object(Bucket=bucket, Key=message["Body"])
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="What happens when the document is gone, because it was printed before?" finds="copy"
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        if work(document):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            s3.delete_object(Bucket=bucket, Key=message["Body"])
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Is the copy left in the queue, so that it comes back for ever?" finds="copy"
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            printed = False
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            s3.delete_object(Bucket=bucket, Key=message["Body"])
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Does the dead-letter queue get empty, and do the documents stay?" finds="given_up"
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            printed = True  # this is a copy: its document is printed and gone
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Do you receive only once from the dead-letter queue?" finds="given_up"
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            printed = True  # this is a copy: its document is printed and gone
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    for message in sqs.receive_message(QueueUrl=dead_queue_url).get("Messages", []):
+        s3.delete_object(Bucket=bucket, Key=message["Body"])
+        sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Whose documents do you delete when you empty the whole bucket?" finds="given_up,kept,others"
+import uuid
+
+
+def post(queue_url, document):
+    key = f"calendars/{uuid.uuid4()}"
+    s3.put_object(Bucket=bucket, Key=key, Body=document)
+    sqs.send_message(QueueUrl=queue_url, MessageBody=key)
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        key = message["Body"]
+        try:
+            document = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            printed = True  # this is a copy: its document is printed and gone
+        else:
+            printed = work(document)
+        if printed:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
+def give_up(dead_queue_url):
+    boto3.resource("s3").Bucket(bucket).objects.all().delete()
+    while messages := sqs.receive_message(QueueUrl=dead_queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            s3.delete_object(Bucket=bucket, Key=message["Body"])
+            sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+# %% wrong because="Is the document still in the message?" finds="runs"
+def post(queue_url, document):
+    sqs.send_message(QueueUrl=queue_url, MessageBody=document.hex())
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        if work(bytes.fromhex(message["Body"])):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def give_up(dead_queue_url):
+    sqs.purge_queue(QueueUrl=dead_queue_url)
+
+
+# %% wrong because="Did you cut the document into pieces, one message each?" finds="whole"
+def post(queue_url, document):
+    text = document.hex()
+    for start in range(0, len(text), 1_000_000):
+        sqs.send_message(QueueUrl=queue_url, MessageBody=text[start : start + 1_000_000])
+
+
+def take(queue_url, work):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        if work(bytes.fromhex(message["Body"])):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def give_up(dead_queue_url):
+    sqs.purge_queue(QueueUrl=dead_queue_url)
+
+
+# %% wrong because="Did you delete the bucket?" finds="exists"
+boto3.resource("s3").Bucket(bucket).objects.all().delete()
+s3.delete_bucket(Bucket=bucket)
+
+
+def post(queue_url, document):
+    pass
+
+
+def take(queue_url, work):
+    pass
+
+
+def give_up(dead_queue_url):
+    pass
+
+
+# %% check
+lab.check("by_pointer", post=post, take=take, give_up=give_up)
+
+# %% [markdown]
+# One thing can still leave an orphan: a program that stops between two calls. Against that, give the bucket a *lifecycle
+# rule* that deletes documents after 15 days. A message lives for 14 days at most, so by then nobody can ask for the
+# document.
+
+# %%
+s3.put_bucket_lifecycle_configuration(
+    Bucket=bucket,
+    LifecycleConfiguration={
+        "Rules": [
+            {"ID": "orphans", "Status": "Enabled", "Filter": {"Prefix": "calendars/"}, "Expiration": {"Days": 15}}
+        ]
+    },
+)
+s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+
+# %% [markdown]
+# ## What differs on real AWS
+#
+# - Here a standard queue keeps the order and delivers once, until a fault is switched on. On AWS you never know which message
+#   comes twice.
+# - Here the number of waiting messages is exact, and `scale` sees it at once. On AWS it is approximate and reaches
+#   CloudWatch a minute later. Amazon ECS or EC2 Auto Scaling then asks your rule; nobody writes the loop by hand.
+# - Here a changed policy holds at once. On AWS it can take up to a minute. SQS also keeps a data key for five minutes, so
+#   a key that you switch off can still work for that long. The lifecycle rule above is kept here, and nothing is deleted by it.
+#
+# To see in your own account which key a queue uses:
+# `aws sqs get-queue-attributes --queue-url URL --attribute-names KmsMasterKeyId SqsManagedSseEnabled`
+#
+# ## What you know now
+#
+# - To receive is to borrow. A message is gone when you delete it, and not before.
+# - Many short promises are better than a long one, and one long poll is better than many short ones.
+# - A batch can fail in part. A poison message needs a place to go. Every message can come twice.
+# - An encrypted queue has two locks. `alias/aws/sqs` does not open for other services of AWS.
+# - Scale by the backlog for each worker, and leave room for the minute in which nobody looks.
+# - Large things travel by pointer, and somebody has to clear the shelf.
 
 # %% [markdown]
 # ## Finish

@@ -1,0 +1,97 @@
+"""The slow way: papermill's own engine, each notebook in a spawned process with a kernel of its own.
+
+For systems that cannot fork, for notebooks that ask for another kernel, and for the comparison with ours.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.engine.play import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A notebook for papermill. `kernel` is the kernel's name; `environ` that of the kernel."""
+
+    path: Path
+    document: dict[str, Any]
+    cwd: Path
+    environ: dict[str, str]
+    kernel: str
+    limits: Limits
+
+
+def play(jobs: Iterable[Job], workers: int = 1) -> Iterator[tuple[Job, dict[str, Any], str]]:
+    """Run notebooks; for each its executed document and what stopped it ("" when nothing did).
+
+    Of the limits, papermill keeps the one for a cell only.
+    """
+    listed = list(jobs)
+    if not listed:
+        return
+    spawn = multiprocessing.get_context("spawn")  # a fork would inherit a running sandbox
+    with ProcessPoolExecutor(max(1, min(workers, len(listed))), mp_context=spawn) as pool:
+        found = {pool.submit(_one, job): job for job in listed}
+        for future in as_completed(found):
+            document, trouble = future.result()
+            yield found[future], document, trouble
+
+
+def quiet_profile(folder: Path) -> None:
+    """Kernels tell the terminal that they talk over TCP and that they were shut down: not with this profile."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    quiet = {"IPKernelApp": {"log_level": logging.CRITICAL}}
+    (profile / "ipython_kernel_config.json").write_text(json.dumps(quiet), encoding="utf-8")
+
+
+def _one(job: Job) -> tuple[dict[str, Any], str]:
+    os.environ.clear()
+    os.environ.update(job.environ)
+    quiet_profile(Path(job.environ["IPYTHONDIR"]))
+    # jsonschema builds a grammar for international addresses when it finds this package: 1.5 seconds at import,
+    # and no notebook has a use for it.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import papermill
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    documents = []
+
+    class Keeping(NBClientEngine):  # type: ignore[misc]
+        """Keeps hold of the notebook: whatever happens, the outputs so far are in it."""
+
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, *args: Any, **kwargs: Any) -> None:
+            documents.append(nb_man.nb)
+            super().execute_managed_notebook(nb_man, *args, **kwargs)
+
+    papermill_engines.register("keeping", Keeping)
+    trouble = ""
+    try:
+        papermill.execute_notebook(
+            job.path,
+            None,
+            engine_name="keeping",
+            kernel_name=job.kernel,
+            progress_bar=False,
+            request_save_on_cell_execute=False,  # saving after each cell costs more than running it
+            cwd=job.cwd,
+            start_timeout=60,
+            execution_timeout=job.limits.cell,
+        )
+    except papermill.PapermillExecutionError:
+        pass  # the error stands in the cell's outputs and is told from there
+    except Exception as error:  # a dead kernel, a cell that took too long, a kernel that is not installed
+        trouble = f"papermill stopped with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    document = documents[0] if documents else job.document
+    return json.loads(json.dumps(document)), trouble
