@@ -18,6 +18,7 @@ FLOORS = [
     "course",
     "notebook",
     "lab",
+    "engine",
     "workbook",
 ]
 """Ground floor first. `cli`, `doctor`, `init` and the installer stand outside: they start the house."""

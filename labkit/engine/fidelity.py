@@ -80,15 +80,15 @@ def _cell(mine: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, An
             yield f"metadata {name}", left, right
     marks = [one["metadata"].get("papermill") for one in (mine, other)]
     if all(marks):
-        left, right = ({name: one.get(name) for name in ("status", "exception")} for one in marks if one)
-        if left != right:
-            yield "papermill", left, right
-    left, right = pieces_joined(mine["outputs"]), pieces_joined(other["outputs"])
-    kinds = [[one["output_type"] for one in outputs] for outputs in (left, right)]
+        said = [{name: one.get(name) for name in ("status", "exception")} for one in marks if one]
+        if said[0] != said[1]:
+            yield "papermill", said[0], said[1]
+    shown = [pieces_joined(one["outputs"]) for one in (mine, other)]
+    kinds = [[one["output_type"] for one in outputs] for outputs in shown]
     if kinds[0] != kinds[1]:
-        yield "outputs", *kinds
+        yield "outputs", kinds[0], kinds[1]
         return
-    for place, (one, two) in enumerate(zip(left, right, strict=True), 1):
+    for place, (one, two) in enumerate(zip(*shown, strict=True), 1):
         first, second = normal(one), normal(two)
         if first != second:
             yield f"output {place} ({one['output_type']})", *_around(first, second)
@@ -144,4 +144,3 @@ def _around(left: str, right: str) -> tuple[str, str]:
     same = same or min(len(left), len(right))
     start = max(0, same - 60)
     return repr(left[start : same + 120]), repr(right[start : same + 120])
-

@@ -16,11 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import labkit
 from labkit.engine import warm
@@ -95,7 +95,7 @@ class Host:
 
     # -- playing -----------------------------------------------------------------------------------
 
-    def play(self, plays: Iterable[Play], workers: int = 1) -> Iterator[Play]:
+    def play(self, plays: Iterable[Play], workers: int = 1) -> Generator[Play, None, None]:
         """Play notebooks, `workers` at a time; each is handed back when its process has ended.
 
         The iterable is asked for a play only when a worker is free. When the caller stops early or is
@@ -128,7 +128,12 @@ class Host:
         ours, theirs = socket.socketpair()
         files = {name: _file_in_memory(name) for name in ("stdout", "stderr")}
         self._serial += 1
-        settings = {"cwd": play.cwd, "environ": play.environ, "memory": play.limits.memory, "parent": os.getpid()}
+        settings = {
+            "cwd": play.cwd,
+            "environ": play.environ,
+            "memory": play.limits.memory,
+            "parent": os.getpid(),
+        }
         order = json.dumps({"fork": self._serial, "settings": settings}).encode()
         with theirs:
             socket.send_fds(control, [order], [theirs.fileno(), files["stdout"], files["stderr"]])
@@ -267,12 +272,18 @@ class Host:
         self._running = {}
         self._warm = set()
         self._home = Path(tempfile.mkdtemp(prefix="labkit-engine-"))
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET if _linux() else socket.SOCK_DGRAM)
+        ours, theirs = socket.socketpair(
+            socket.AF_UNIX, socket.SOCK_SEQPACKET if _linux() else socket.SOCK_DGRAM
+        )
         settings = {"home": str(self._home / "ipython")}
         root = str(Path(labkit.__file__).resolve().parents[1])
         order = json.dumps([root, theirs.fileno(), settings])
         environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        environ |= {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environ |= {
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+        }
         errors = self._home / "errors.txt"
         with theirs, errors.open("wb") as told:
             self._process = subprocess.Popen(
@@ -337,7 +348,7 @@ def _file_in_memory(name: str) -> int:
         fd = os.memfd_create(name)
     else:
         fd, path = tempfile.mkstemp()
-        os.unlink(path)
+        Path(path).unlink()
     import fcntl
 
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)

@@ -58,7 +58,7 @@ class _NoSubshells:
     parent_thread = threading.main_thread()
 
 
-class Kernel(IPythonKernel):
+class Kernel(IPythonKernel):  # type: ignore[misc]
     """ipykernel's kernel. Requests come one by one, so after an error none waits to be dropped."""
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:
@@ -69,7 +69,7 @@ class Kernel(IPythonKernel):
         return False
 
 
-class App(IPKernelApp):
+class App(IPKernelApp):  # type: ignore[misc]
     """ipykernel's application without its connection: only the parent talks to it."""
 
     iopub: Channel
@@ -118,14 +118,18 @@ class App(IPKernelApp):
 
 # Programs that look at what runs them find the names they know.
 for _own, _known in ((Kernel, IPythonKernel), (App, IPKernelApp)):
-    _own.__module__, _own.__name__, _own.__qualname__ = _known.__module__, _known.__name__, _known.__qualname__
+    _own.__module__, _own.__name__, _own.__qualname__ = (
+        _known.__module__,
+        _known.__name__,
+        _known.__qualname__,
+    )
 
 
 def prepare(home: Path) -> App:
     """Build everything a kernel consists of. `home` holds an IPython folder that no notebook sees."""
     home.mkdir(parents=True, exist_ok=True)
     os.environ["IPYTHONDIR"] = str(home)
-    app = App.instance(log_level=logging.CRITICAL)
+    app: App = App.instance(log_level=logging.CRITICAL)
     app.initialize(["-f", str(home / "kernel.json"), "--HistoryManager.hist_file=:memory:"])
     app.session.key = b""
     return app
@@ -144,7 +148,7 @@ def become(app: App, settings: dict[str, Any], ends: list[int], base_path: list[
     os.environ.update(settings["environ"])
     os.environ["JPY_PARENT_PID"] = str(settings["parent"])
     _own_chance()
-    _own_names(app, settings, base_path)
+    _own_names(app, base_path)
     app.iopub.line = app.shell_channel.line = line
     timers = Timers()
     sys.stdout = OutStream(app.session, app.iopub, "stdout", out, past, timers)
@@ -176,7 +180,7 @@ def _own_chance() -> None:
         numpy.seed()
 
 
-def _own_names(app: App, settings: dict[str, Any], base_path: list[str]) -> None:
+def _own_names(app: App, base_path: list[str]) -> None:
     from IPython.core.profiledir import ProfileDir
     from IPython.paths import get_ipython_dir
 
@@ -194,8 +198,8 @@ def _own_names(app: App, settings: dict[str, Any], base_path: list[str]) -> None
     shell.ipython_dir = folder = get_ipython_dir()
     profile = ProfileDir.create_profile_dir_by_name(folder, "default")
     app.profile_dir = app.kernel.profile_dir = shell.profile_dir = profile
-    shell.db = type(shell.db)(os.path.join(profile.location, "db"))
-    shell.starting_dir = os.getcwd()
+    shell.db = type(shell.db)(str(Path(profile.location) / "db"))
+    shell.starting_dir = str(Path.cwd())
     shell.history_manager.dir_hist[:] = [Path.cwd()]
     shell.init_environment()
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")

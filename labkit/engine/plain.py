@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -31,8 +32,18 @@ class Job:
     limits: Limits
 
 
-def play(jobs: Iterable[Job], workers: int = 1) -> Iterator[tuple[Job, dict[str, Any], str]]:
-    """Run notebooks; for each its executed document and what stopped it ("" when nothing did).
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A notebook that papermill has run. `trouble` is what stopped it, empty when nothing did."""
+
+    job: Job
+    document: dict[str, Any]
+    trouble: str
+    seconds: float
+
+
+def play(jobs: Iterable[Job], workers: int = 1) -> Iterator[Done]:
+    """Run notebooks; each comes back when it is done.
 
     Of the limits, papermill keeps the one for a cell only.
     """
@@ -41,10 +52,8 @@ def play(jobs: Iterable[Job], workers: int = 1) -> Iterator[tuple[Job, dict[str,
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit a running sandbox
     with ProcessPoolExecutor(max(1, min(workers, len(listed))), mp_context=spawn) as pool:
-        found = {pool.submit(_one, job): job for job in listed}
-        for future in as_completed(found):
-            document, trouble = future.result()
-            yield found[future], document, trouble
+        for future in as_completed([pool.submit(_one, job) for job in listed]):
+            yield future.result()
 
 
 def quiet_profile(folder: Path) -> None:
@@ -55,7 +64,8 @@ def quiet_profile(folder: Path) -> None:
     (profile / "ipython_kernel_config.json").write_text(json.dumps(quiet), encoding="utf-8")
 
 
-def _one(job: Job) -> tuple[dict[str, Any], str]:
+def _one(job: Job) -> Done:
+    begun = time.monotonic()
     os.environ.clear()
     os.environ.update(job.environ)
     quiet_profile(Path(job.environ["IPYTHONDIR"]))
@@ -94,4 +104,4 @@ def _one(job: Job) -> tuple[dict[str, Any], str]:
     except Exception as error:  # a dead kernel, a cell that took too long, a kernel that is not installed
         trouble = f"papermill stopped with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
     document = documents[0] if documents else job.document
-    return json.loads(json.dumps(document)), trouble
+    return Done(job, json.loads(json.dumps(document)), trouble, time.monotonic() - begun)

@@ -120,7 +120,9 @@ class Play:
         if self.limits.cell and self._cell_begun is not None:
             due.append((self._cell_begun + self.limits.cell, f"A cell ran for {self.limits.cell:g} s."))
         if self.limits.notebook and not self.finished:
-            due.append((self.begun + self.limits.notebook, f"The notebook ran for {self.limits.notebook:g} s."))
+            due.append(
+                (self.begun + self.limits.notebook, f"The notebook ran for {self.limits.notebook:g} s.")
+            )
         return min(due, default=None)
 
     # -- what comes from the kernel ----------------------------------------------------------------
@@ -239,7 +241,9 @@ def text_of(value: str | list[str]) -> str:
 def _message(frames: Packet) -> dict[str, Any]:
     """A message of Jupyter's protocol, from its frames behind the channel's name."""
     start = frames.index(_DELIMITER) + 2  # the delimiter, and a signature that nobody needs here
-    header, parent, metadata, content = (json.loads(one.decode("utf-8", "replace")) for one in frames[start : start + 4])
+    header, parent, metadata, content = (
+        json.loads(one.decode("utf-8", "replace")) for one in frames[start : start + 4]
+    )
     return {
         "header": header,
         "parent_header": parent,

@@ -65,11 +65,13 @@ class LabkitEngine(NBClientEngine):  # type: ignore[misc]
         _play(host, nb_man, limit if limit and limit > 0 else None, outlets, kwargs)
 
 
-def _play(host: Host, nb_man: Any, limit: float | None, outlets: dict[str, Any], kwargs: dict[str, Any]) -> None:
+def _play(
+    host: Host, nb_man: Any, limit: float | None, outlets: dict[str, Any], kwargs: dict[str, Any]
+) -> None:
     outlet = _Outlet(nb_man, outlets)
     play = Play(
         document=nb_man.nb,
-        cwd=os.getcwd(),
+        cwd=str(Path.cwd()),
         environ=dict(os.environ),
         limits=Limits(cell=limit),
         rules=Rules(

@@ -41,7 +41,7 @@ class Timers:
             heapq.heappop(self._due)[2].send()
 
 
-class OutStream(iostream.OutStream):
+class OutStream(iostream.OutStream):  # type: ignore[misc]
     """A stream of the notebook. `fd` is the file in memory, `past` where writing past the notebook goes."""
 
     def __init__(self, session: Any, line: Any, name: str, fd: int, past: int, timers: Timers) -> None:

@@ -42,7 +42,12 @@ a gain, never a need."""
 WORDS: Final[dict[str, tuple[str, ...]]] = {
     "draw": ("graphviz", "labkit.drawing.*", "labkit.drawing.services.*"),
     "live": ("labkit.drawing.*", "labkit.drawing.lanes.*"),
-    "timeline": ("labkit.drawing.*", "labkit.drawing.lanes.*", "matplotlib.backends.backend_svg", "matplotlib.pyplot"),
+    "timeline": (
+        "labkit.drawing.*",
+        "labkit.drawing.lanes.*",
+        "matplotlib.backends.backend_svg",
+        "matplotlib.pyplot",
+    ),
     "matplotlib": ("matplotlib.pyplot",),
     "workload": ("labkit.workload.*",),
     "enforce": ("labkit.sandbox.authorization.*", "labkit.sandbox.enforcement.*"),

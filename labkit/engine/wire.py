@@ -55,7 +55,9 @@ class Unpacker:
         start = _NUMBER.size + number * _LENGTH.size
         if len(held) < start:
             return None
-        lengths = [_LENGTH.unpack_from(held, _NUMBER.size + place * _LENGTH.size)[0] for place in range(number)]
+        lengths = [
+            _LENGTH.unpack_from(held, _NUMBER.size + place * _LENGTH.size)[0] for place in range(number)
+        ]
         if len(held) < start + sum(lengths):
             return None
         packet: Packet = []

@@ -18,9 +18,9 @@ import os
 import select
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from labkit.sandbox.runtime.worker import kernel as walls
@@ -155,7 +155,7 @@ class Zygote:
 def threads() -> int:
     """How many threads this process has; 1 where the system does not say."""
     try:
-        return len(os.listdir("/proc/self/task"))
+        return sum(1 for _ in Path("/proc/self/task").iterdir())
     except OSError:
         return 1
 
@@ -167,16 +167,14 @@ def _kill(group: int) -> None:
 
 def _offspring() -> list[int]:
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
+        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+        return [int(word) for word in text.split()]
     except OSError:
         return []
 
 
 def main(control_fd: int, settings: dict[str, Any], base_path: list[str]) -> None:
     """Prepare everything and serve. `base_path` is where Python looks for modules without any of ours."""
-    from pathlib import Path
-
     from labkit.engine import warm
     from labkit.engine.kernel import become, prepare, serve
 

@@ -84,6 +84,7 @@ class _Task:
     notes: tuple[str, ...] = ()
     home: Path | None = None
     begun: float = field(default_factory=time.monotonic)
+    seconds: float | None = None
     play: Play | None = None
 
 
@@ -170,7 +171,9 @@ def _fast(tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _
     with closing(_shared_host().play(plays(), min(jobs, len(tasks)))) as finished:
         for play in finished:
             task = owners.pop(id(play))
-            if play.stop is not None and play.stop.kind != "error":  # an error stands in the cell and is told there
+            if (
+                play.stop is not None and play.stop.kind != "error"
+            ):  # an error stands in the cell and is told there
                 where = "" if play.stop.cell is None else f" In cell {play.stop.cell + 1}."
                 task.trouble = f"{play.stop.what}{where}"
             del open_tasks[task.place]
@@ -188,9 +191,9 @@ def _slow(tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _
         listed.append(
             plain.Job(task.path, task.document, task.home / "work", _environment(task.home), kernel, limits)
         )
-    for job, document, trouble in plain.play(listed, jobs):
-        task = made[job.cwd]
-        task.document, task.trouble = document, trouble
+    for one in plain.play(listed, jobs):
+        task = made[one.job.cwd]
+        task.document, task.trouble, task.seconds = one.document, one.trouble, one.seconds
         del open_tasks[task.place]
         yield task
 
@@ -290,7 +293,7 @@ def _verdict(task: _Task, folder: Path, always: bool) -> Verdict:
         code_cells=len(code),
         checks=len(checks),
         passed=sum(report["status"] == PASSED for report in _reports(checks)),
-        seconds=time.monotonic() - task.begun,
+        seconds=time.monotonic() - task.begun if task.seconds is None else task.seconds,
         faults=faults,
         kept=kept,
         notes=task.notes,

@@ -79,13 +79,20 @@ def line(verdict: Verdict) -> str:
 
 def summary(verdicts: Sequence[Verdict], asked: int, seconds: float) -> str:
     """All verdicts in one table: a row for each edition."""
-    rows = [("", "notebooks", "good", "failed", "code cells", "checks passed", "seconds")]
+    rows: list[tuple[str, ...]] = [
+        ("", "notebooks", "good", "failed", "code cells", "checks passed", "seconds")
+    ]
     for edition in dict.fromkeys(verdict.edition for verdict in verdicts):
         rows.append((edition or "no edition", *_counts([one for one in verdicts if one.edition == edition])))
     rows.append(("together", *_counts(verdicts)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
         for row in rows
     ]
     if missing := asked - len(verdicts):
@@ -118,9 +125,14 @@ def junit(verdicts: Sequence[Verdict], paths: Sequence[Path], seconds: float) ->
             continue
         case.set("time", f"{verdict.seconds:.3f}")
         if verdict.faults:
-            texts = [f"cell {one.cell + 1}: {one.what}" if one.cell is not None else one.what for one in verdict.faults]
+            texts = [
+                f"cell {one.cell + 1}: {one.what}" if one.cell is not None else one.what
+                for one in verdict.faults
+            ]
             failure = ElementTree.SubElement(case, "failure", {"message": _printable(texts[0])})
-            failure.text = _printable("\n".join([*texts, *([f"kept as {shown(verdict.kept)}"] if verdict.kept else [])]))
+            failure.text = _printable(
+                "\n".join([*texts, *([f"kept as {shown(verdict.kept)}"] if verdict.kept else [])])
+            )
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 

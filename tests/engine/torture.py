@@ -6,6 +6,7 @@ from typing import Any
 
 RAISES = "raises-exception"
 
+# ruff: noqa: E501
 CELLS: list[str | tuple[list[str], str]] = [
     "x = 41\nx + 1",
     "None",
@@ -18,7 +19,7 @@ CELLS: list[str | tuple[list[str], str]] = [
     "import time\nprint('early')\ntime.sleep(0.3)\nprint('late')",
     "from IPython.display import HTML, Image, Javascript, JSON, Latex, Markdown, SVG, clear_output, display",
     "display(HTML('<b>bold</b>'), Markdown('# title'), Latex('$x$'), JSON({'a': [1, None]}), Javascript('1'))",
-    "display(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"><circle r=\"1\"/></svg>'))",
+    'display(SVG(\'<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>\'))',
     "Image(data=b'\\x89PNG\\r\\n\\x1a\\n' + b'0' * 40, format='png')",
     "display({'text/plain': 'p', 'application/vnd.own+json': {'a': 1}}, raw=True, metadata={'own': True})",
     "class Rich:\n"
@@ -143,7 +144,9 @@ CELLS: list[str | tuple[list[str], str]] = [
 
 def notebook(cells: list[Any] = CELLS) -> dict[str, Any]:
     """The cells as a notebook, with a markdown cell in front."""
-    made: list[dict[str, Any]] = [{"cell_type": "markdown", "id": "title", "metadata": {}, "source": "# Torture"}]
+    made: list[dict[str, Any]] = [
+        {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "# Torture"}
+    ]
     for place, cell in enumerate(cells):
         tags, source = cell if isinstance(cell, tuple) else ([], cell)
         made.append(

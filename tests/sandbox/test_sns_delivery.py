@@ -356,6 +356,23 @@ def test_a_service_publishes_to_an_encrypted_topic_only_with_its_policy_and_its_
     assert "Kms" in post.events("DeliveryRefused")[-1].error
 
 
+@pytest.mark.parametrize(("service", "arrived"), [("events", []), ("cloudwatch", ["x"])])
+def test_a_key_hears_from_eventbridge_on_nobodys_behalf(post: Post, service: str, arrived: list[str]) -> None:
+    key = _key(f"{service}.amazonaws.com")
+    policy = json.loads(boto3.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+    policy["Statement"][1]["Condition"] = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    boto3.client("kms").put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+    topic = post.topic(KmsMasterKeyId=key)
+    post.subscribe(topic, "sqs", post.queue())
+    allowed = post.policy(topic, "sns:Publish", f"{service}.amazonaws.com")
+    post.sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=allowed)
+    with post.sandbox.lock:
+        source = f"arn:aws:{service}:eu-west-1:123456789012:alarm:a"
+        delivery.send(Parcel(service, source, topic, "x", principal=f"{service}.amazonaws.com", id="1"))
+        post.sandbox.clock.catch_up()
+    assert post.texts() == arrived
+
+
 def test_a_topic_whose_key_is_disabled_takes_nothing(post: Post) -> None:
     key = _key()
     topic = post.topic(KmsMasterKeyId=key)

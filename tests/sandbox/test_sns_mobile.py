@@ -211,6 +211,24 @@ def test_wrong_applications_are_refused(post: Post, given: dict[str, Any]) -> No
     assert refusal(post.sns.create_platform_application, **given)[0] == "InvalidParameter"
 
 
+def test_endpoints_are_listed_a_hundred_at_a_time(post: Post) -> None:
+    application, _ = device(post)
+    for number in range(109):
+        post.sns.create_platform_endpoint(PlatformApplicationArn=application, Token=f"t{number}")
+    pages = post.sns.get_paginator("list_endpoints_by_platform_application")
+    found = [page["Endpoints"] for page in pages.paginate(PlatformApplicationArn=application)]
+    assert [len(page) for page in found] == [100, 10]
+
+
+def test_an_endpoint_can_be_switched_off_and_on_by_hand(post: Post) -> None:
+    _, endpoint = device(post)
+    post.sns.set_endpoint_attributes(EndpointArn=endpoint, Attributes={"Enabled": "false"})
+    assert refusal(post.sns.publish, TargetArn=endpoint, Message="hi")[0] == "EndpointDisabled"
+    post.sns.set_endpoint_attributes(EndpointArn=endpoint, Attributes={"Enabled": "true"})
+    assert post.sns.publish(TargetArn=endpoint, Message="hi")["MessageId"]
+    assert post.sns.get_endpoint_attributes(EndpointArn=endpoint)["Attributes"]["Enabled"] == "true"
+
+
 def test_credentials_are_never_shown(post: Post) -> None:
     application, _ = device(post)
     found = post.sns.get_platform_application_attributes(PlatformApplicationArn=application)["Attributes"]

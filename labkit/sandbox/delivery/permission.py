@@ -37,7 +37,12 @@ def permission(parcel: Parcel, receiver: Receiver) -> str:
         said = said or decision.sentence
     if key := resources.key_of(resource):
         service, region = resource.split(":")[2:4]
-        refusal = keys.key_refusal(caller, key, owner, region, _USES_OF_A_KEY, context, via=service)
+        # EventBridge does not say on whose behalf it uses a topic's key, so a key policy that asks for aws:SourceArn or
+        # aws:SourceAccount refuses it (docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
+        silent = parcel.principal == "events.amazonaws.com" and service == "sns"
+        refusal = keys.key_refusal(
+            caller, key, owner, region, _USES_OF_A_KEY, {} if silent else context, via=service
+        )
         if refusal is not None:
             raise Refused(refusal.code, refusal.message, refusal.note)
     return said

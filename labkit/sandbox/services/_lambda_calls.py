@@ -277,6 +277,7 @@ def _steps(
         tail = logs.record(
             sandbox, function, environment.spec, call.request_id, result, sequence=sequence, began=began,
             params={"TraceId": call.trace_id} | about,
+            init_logs=environment.init_logs if result.init_ms is not None else "",
         )  # fmt: skip
     return result._replace(logs=tail)
 

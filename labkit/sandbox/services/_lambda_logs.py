@@ -34,9 +34,13 @@ def record(
     sequence: int,
     began: float,
     params: dict[str, Any],
+    init_logs: str = "",
 ) -> str:
-    """Write the log and the trace. Returns the log's text, as `LogType="Tail"` shows it."""
-    lines = _lines(spec, request_id, result, began)
+    """Write the log and the trace. Returns the log's text, as `LogType="Tail"` shows it.
+
+    `init_logs` is what the function wrote while it was loaded; it stands before the first START line.
+    """
+    lines = [*init_logs.splitlines(), *_lines(spec, request_id, result, began)]
     missing = _write(sandbox, function, spec, lines)
     told = {
         "RequestId": request_id, "Version": spec.version, "DurationMs": round(result.duration_ms, 2),

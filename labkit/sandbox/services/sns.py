@@ -268,6 +268,12 @@ def answer_application(original: Any, self: Any) -> ActionResult:
     )
 
 
+@hook("moto.sns.responses:SNSResponse.list_endpoints_by_platform_application")
+def answer_endpoints(original: Any, self: Any) -> ActionResult:
+    """ListEndpointsByPlatformApplication: a hundred at a time."""
+    return api.page(self, "Endpoints", original(self).result["Endpoints"])
+
+
 @hook("moto.sns.responses:SNSResponse.get_sms_sandbox_account_status", kind="new")
 def sms_sandbox_status(self: Any) -> ActionResult:
     """GetSMSSandboxAccountStatus."""

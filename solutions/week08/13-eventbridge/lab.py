@@ -207,7 +207,7 @@ def publish(orders):
                 batch.append(one)
         waiting = waiting[len(batch) :]
         answer = events.put_events(Entries=batch)
-        for one, result in zip(batch, answer["Entries"]):
+        for one, result in zip(batch, answer["Entries"], strict=True):
             if "ErrorCode" in result:
                 waiting.append(one)
 
@@ -271,7 +271,7 @@ def publish(orders):
     while waiting:
         batch, waiting = waiting[:10], waiting[10:]
         answer = events.put_events(Entries=batch)
-        waiting += [one for one, result in zip(batch, answer["Entries"]) if "ErrorCode" in result]
+        waiting += [one for one, result in zip(batch, answer["Entries"], strict=True) if "ErrorCode" in result]
 
 
 # %% wrong because="Are those more than ten entries in one call?" finds="runs"
@@ -288,7 +288,7 @@ def publish(orders):
             size += weight(waiting[0])
             batch.append(waiting.pop(0))
         answer = events.put_events(Entries=batch)
-        waiting += [one for one, result in zip(batch, answer["Entries"]) if "ErrorCode" in result]
+        waiting += [one for one, result in zip(batch, answer["Entries"], strict=True) if "ErrorCode" in result]
 
 
 # %% wrong because="Did you delete the bus?" finds="exists"
@@ -420,17 +420,23 @@ patterns = {
     },
 }
 
-# %% right because="texts instead of dicts, wildcards, and the $or outside of the detail"
-head = '"source": ["orchard.shop"], "detail-type": ["Order Placed"]'
+# %% right because="texts instead of dicts, a wildcard, and the $or outside of the detail"
+def order(detail):
+    return '{"source": ["orchard.shop"], "detail-type": ["Order Placed"], "detail": ' + detail + "}"
+
+
 patterns = {
     "stopped": """{"source": ["aws.ec2"], "detail": {"state": ["stopped"]},
                    "detail-type": [{"prefix": "EC2 Instance State-change"}]}""",
-    "big": "{%s, \"detail\": {\"total\": [{\"numeric\": [\">\", 100, \"<=\", 500]}]}}" % head,
-    "not_card": "{%s, \"detail\": {\"payment\": {\"method\": [{\"anything-but\": [\"card\"]}]}}}" % head,
-    "vienna": "{%s, \"detail\": {\"address\": {\"postcode\": [{\"wildcard\": \"1*\"}]}}}" % head,
-    "no_coupon": "{%s, \"detail\": {\"coupon\": [{\"exists\": false}]}}" % head,
-    "hurry": """{%s, "$or": [{"detail": {"express": [true]}},
-                             {"detail": {"total": [{"numeric": [">", 1000]}]}}]}""" % head,
+    "big": order('{"total": [{"numeric": [">", 100, "<=", 500]}]}'),
+    "not_card": order('{"payment": {"method": [{"anything-but": ["card"]}]}}'),
+    "vienna": order('{"address": {"postcode": [{"wildcard": "1*"}]}}'),
+    "no_coupon": order('{"coupon": [{"exists": false}]}'),
+    "hurry": {
+        "source": ["orchard.shop"],
+        "detail-type": ["Order Placed"],
+        "$or": [{"detail": {"express": [True]}}, {"detail": {"total": [{"numeric": [">", 1000]}]}}],
+    },
 }
 
 # %% wrong because="Does each value stand in a list?" finds="valid"
@@ -487,7 +493,7 @@ patterns = {
         "state": ["stopped"],
     },
     "big": {**order, "detail": {"total": [{"numeric": [">", 100, "<=", 500]}]}},
-    "not_card": {**order, "detail": {"payment.method": ["cash", "invoice"]}},
+    "not_card": {**order, "detail": {"method": [{"anything-but": "card"}]}},
     "vienna": {**order, "detail": {"postcode": [{"prefix": "1"}]}},
     "no_coupon": {**order, "detail": {"coupon": [{"exists": False}]}},
     "hurry": {**order, "detail": {"$or": [{"express": [True]}, {"total": [{"numeric": [">", 1000]}]}]}},

@@ -16,8 +16,8 @@ ASKED_EVERY: Final = 60
 STARTS_IN: Final = 30
 BATCH: Final = 10  # orders in one call
 QUIET: Final = 300  # seconds before the rush
-RUSH: Final = 480
-EVENING: Final = 1800
+RUSH: Final = 360
+EVENING: Final = 2700
 CALM: Final = 600  # the last seconds of the story
 
 
@@ -46,7 +46,7 @@ class Hall:
             every=ASKED_EVERY,
             warm_up=STARTS_IN,
         )
-        quiet, rush = 0.025 / BATCH, world.random.uniform(0.48, 0.52) / BATCH
+        quiet, rush = 0.015 / BATCH, world.random.uniform(0.48, 0.52) / BATCH
         day = steady(quiet, QUIET) + steady(rush, RUSH) + steady(quiet, EVENING)
         world.play(world.traffic(day, self._send, evenly=True), self._crew)
 

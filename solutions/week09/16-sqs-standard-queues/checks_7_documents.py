@@ -115,10 +115,9 @@ def judge_journey(
     with shelf_at_sending(shelf, before) as found:
         for document in documents:
             run(expect, post, queue.url, document)
-    sent = len(queue.messages())
     expect(
         "first",
-        not sent or found == [1, 2],
+        not found or min(found) >= 1,
         "The document is in the bucket before its message is in the queue.",
         seen="The message was sent, and at that moment its document was not in the bucket yet.",
         why="A worker can be faster than the upload, and find nothing.",
@@ -245,12 +244,12 @@ def judge_given_up(
     policy = json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": 1})
     queue = new_queue(world, VisibilityTimeout="30", RedrivePolicy=policy)
     for _ in range(3):
-        run(expect, post, queue.url, world.random.randbytes(50_000))
+        run(expect, post, queue.url, world.random.randbytes(SMALLER))
     for _ in range(4):
         run(expect, take, queue.url, Printer(paper=False))
     world.clock.advance(seconds=31)
     queue.receive(max=10)  # this is when SQS moves them
-    run(expect, post, queue.url, waits := world.random.randbytes(50_000))
+    run(expect, post, queue.url, waits := world.random.randbytes(SMALLER))
     moved = len(dead.messages())
     run(expect, give_up, dead.url)
     world.clock.advance(seconds=31)

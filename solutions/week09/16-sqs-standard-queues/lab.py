@@ -1442,7 +1442,7 @@ tls_only = {
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
 queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [only_orders, tls_only]})
-sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "SqsManagedSseEnabled": "true"})
+sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": "", "SqsManagedSseEnabled": "true"})
 
 # %% wrong because="A key of your own, and does its policy know SNS?" finds="delivers"
 key = kms.create_key()["KeyMetadata"]["KeyId"]
@@ -1623,7 +1623,7 @@ lab.check("two_locks")
 # queue and says how many workers there shall be. A new worker needs 30 seconds to get to the table.
 #
 # The **backlog** is what waits: the visible messages. The next cell plays such a day on the clock of the lab: a quiet
-# start, a rush of eight minutes with an order every two seconds, and a long evening. It asks a function, `scale`, once a
+# start, a rush of six minutes with an order every two seconds, and a long evening. It asks a function, `scale`, once a
 # minute.
 
 # %%
@@ -1645,12 +1645,12 @@ def play_a_day(scale):
         entries = [{"Id": str(n), "MessageBody": f"order {request.number}-{n}"} for n in range(10)]
         sqs.send_message_batch(QueueUrl=hall, Entries=entries)
 
-    day = steady(0.0025, seconds=300) + steady(0.05, seconds=480) + steady(0.0025, seconds=1500)
+    day = steady(0.0015, seconds=300) + steady(0.05, seconds=360) + steady(0.0015, seconds=1800)
     crew = lab.workers(hall, seconds=20, batch=10, scale=asked, every=60, warm_up=30)
     lab.play(lab.traffic(day, ten_orders, evenly=True), crew)
 
     print("minute  waiting  workers  waiting for each")
-    for minute, (visible, workers, wanted) in enumerate(minutes, start=1):
+    for minute, (visible, workers, _) in enumerate(minutes, start=1):
         if minute % 3 == 0:
             print(f"{minute:6} {visible:8} {workers:8} {visible / max(1, workers):17.0f}")
 
@@ -1934,7 +1934,7 @@ def give_up(dead_queue_url):
             sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=handle)
 
 
-# %% wrong because="Who deletes the document when it is printed?" finds="cleaned"
+# %% wrong because="Who deletes the document when it is printed?" finds="cleaned,copy"
 import uuid
 
 
@@ -1964,7 +1964,7 @@ def give_up(dead_queue_url):
             sqs.delete_message(QueueUrl=dead_queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
-# %% wrong because="Do all documents have the same key?" finds="whole"
+# %% wrong because="Do all documents have the same key?" finds="whole,kept,given_up"
 import uuid
 
 
@@ -2222,7 +2222,7 @@ def give_up(dead_queue_url):
     sqs.purge_queue(QueueUrl=dead_queue_url)
 
 
-# %% wrong because="Did you cut the document into pieces, one message each?" finds="whole"
+# %% wrong because="Did you cut the document into pieces, one message each?" finds="first,whole,cleaned,kept,copy,given_up"
 def post(queue_url, document):
     text = document.hex()
     for start in range(0, len(text), 1_000_000):

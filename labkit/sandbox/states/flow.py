@@ -1,0 +1,132 @@
+"""How data goes through a state, in JSONPath and in JSONata.
+
+JSONPath: InputPath, Parameters, the work, ResultSelector, ResultPath, OutputPath. JSONata: Arguments, the work, Output.
+Assign sets variables in both; all its values are computed before any is set.
+
+Sources: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-input-output-filtering.html and
+workflow-variables.html (what `$` means in Assign, limits of variables).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from labkit.sandbox.states import expressions, intrinsics, paths
+from labkit.sandbox.states.errors import RESULT_PATH, RUNTIME, TOO_LARGE, StateFailed
+from labkit.sandbox.states.scope import Scope, look_up
+
+LARGEST: Final = 262_144
+"""Bytes of any input or output, as JSON: 256 KiB. Source: botocore's model, states, SensitiveData."""
+State = Mapping[str, Any]
+
+
+def text_of(value: Any) -> str:
+    """JSON as Step Functions writes it: no spaces."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def check_size(text: str, what: str, state: str) -> None:
+    """Raise `States.DataLimitExceeded` for data that is too large."""
+    if len(text) * 4 > LARGEST and len(text.encode()) > LARGEST:
+        said = f"The state/task '{state}' returned {what} with a size exceeding the maximum number of bytes service limit."
+        raise StateFailed(TOO_LARGE, said)
+
+
+def uses_jsonata(machine: State, state: State) -> bool:
+    """Whether a state speaks JSONata: its own QueryLanguage, or the state machine's."""
+    return state.get("QueryLanguage", machine.get("QueryLanguage", "JSONPath")) == "JSONata"
+
+
+# -- JSONPath ----------------------------------------------------------------------------------------
+
+
+def _at(path: str, scope: Scope) -> Any:
+    """What a path field leads to. Raises `StateFailed` as AWS does."""
+    try:
+        return look_up(path, scope)
+    except paths.NoResult as error:
+        raise StateFailed(RUNTIME, f"Invalid path '{path}': No results for path: {error}") from None
+    except paths.InvalidPath:
+        raise StateFailed(RUNTIME, f"Invalid path '{path}'") from None
+
+
+def effective_input(state: State, scope: Scope) -> Any:
+    """The input after InputPath; `null` stands for an empty object."""
+    path = state.get("InputPath", "$")
+    return {} if path is None else _at(path, scope)
+
+
+def template(value: Any, scope: Scope) -> Any:
+    """A payload template: the value of a field `name.$` is a path or an intrinsic function."""
+    if isinstance(value, dict):
+        return {
+            name[:-2] if name.endswith(".$") else name: (
+                _filled(name, item, scope) if name.endswith(".$") else template(item, scope)
+            )
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [template(item, scope) for item in value]
+    return value
+
+
+def _filled(name: str, text: Any, scope: Scope) -> Any:
+    try:
+        return intrinsics.evaluate(text, scope) if intrinsics.is_call(text) else look_up(text, scope)
+    except (paths.NoResult, paths.InvalidPath):
+        data = scope.context if text.startswith("$$") else scope.data
+        cause = f"The JSONPath '{text}' specified for the field '{name}' could not be found in the input '{text_of(data)}'"
+        raise StateFailed(RUNTIME, cause) from None
+
+
+def with_result(state: State, raw: Any, result: Any) -> Any:
+    """The raw input with the result where ResultPath says; `null` drops the result."""
+    path = state.get("ResultPath", "$")
+    if path is None:
+        return raw
+    try:
+        return paths.put(path, raw, result)
+    except paths.NoResult:
+        cause = f"Unable to apply ReferencePath {path} to input {text_of(raw)}"
+        raise StateFailed(RESULT_PATH, cause) from None
+
+
+def output_path(state: State, data: Any, scope: Scope) -> Any:
+    """The output after OutputPath; `null` stands for an empty object."""
+    path = state.get("OutputPath", "$")
+    return {} if path is None else _at(path, scope._replace(data=data))
+
+
+def assigned(state: State, scope: Scope) -> dict[str, Any]:
+    """The values of Assign in JSONPath."""
+    return dict(template(state.get("Assign") or {}, scope))
+
+
+# -- both --------------------------------------------------------------------------------------------
+
+
+def value_of(
+    state: State, name: str, scope: Scope, jsonata: bool, otherwise: Any = None, *, path_name: str = ""
+) -> Any:
+    """A field that holds a value, an expression, or (as `NamePath`) a path."""
+    if jsonata:
+        return expressions.evaluate(state[name], scope, name) if name in state else otherwise
+    path_name = path_name or f"{name}Path"
+    if path_name in state:
+        return _at(state[path_name], scope)
+    return state.get(name, otherwise)
+
+
+def number_of(
+    state: State, name: str, scope: Scope, jsonata: bool, otherwise: float | None = None, *, least: float = 0
+) -> float | None:
+    """A field that holds a number. Raises `StateFailed` for anything else."""
+    value = value_of(state, name, scope, jsonata, otherwise)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least or value != int(value):
+        field = name if name in state else f"{name}Path"
+        raise StateFailed(RUNTIME, f"The {field} field refers to value {text_of(value)}, which is not a valid number.")
+    return value
