@@ -17,6 +17,7 @@ Between this engine and papermill's own these differences remain, each with its 
 - **Order of sets.** All notebooks of one prepared process have one hash seed (a fresh kernel has a random one), so sets
   of strings come in the same order in all of them.
 - **Bytes that are not UTF-8**, cut into pieces of 1000 bytes by ipykernel, may show as two signs instead of one there.
+- **Last words.** What a cell prints right before its process dies is kept here; ipykernel's thread may not have sent it.
 - **Debugger and connection.** There is none: `%connect_info` and `%qtconsole` have nothing to connect to.
 - **Text past the notebook.** What papermill's kernel would write to papermill's own terminal (`sys.stdout.fileno()`,
   the logger of the kernel) is dropped.
@@ -43,6 +44,7 @@ _SAME: Final = (
     (re.compile(r"(CPU times|Wall time): .*?(?=\\n)"), "TIMES"),
     (re.compile(r"\[\d\d:\d\d.*?it/s\]"), "RATE"),
     (re.compile(r"\b\d+(\.\d+)? ?(n|µ|μ|u|m)?s\b"), "DURATION"),
+    (re.compile(r'(?<="seconds": )[\d.]+|(?<="seed": )\d+|(?<=seed )\d+'), "DRAWN"),
     (re.compile(r"\b1[6-9]\d{8}(\.\d+)?\b"), "EPOCH"),
 )
 

@@ -32,6 +32,8 @@ from labkit.errors import LabkitError
 _START_LIMIT: Final = 60.0
 _GOODBYE: Final = 5.0
 """How long a kernel may take to end after its last cell, in seconds: as long as Jupyter gives one."""
+_GRACE: Final = 1.0
+"""How long a cell that ran too long may take to answer an interrupt, in seconds. Then it is killed."""
 _LOOK: Final = 0.2
 """How often sizes, processes and deadlines are looked at, in seconds."""
 _BOOT: Final = """\
@@ -64,6 +66,8 @@ class _Running:
     pid: int | None = None
     closing: float | None = None
     killed: bool = False
+    last_chance: float | None = None
+    """Until when a cell that was interrupted may end by itself, and show where it was."""
     looked: float = field(default_factory=time.monotonic)
 
 
@@ -182,9 +186,13 @@ class Host:
             return
         play = running.play
         due = play.deadline()
-        if due is not None and now > due[0]:
+        if running.last_chance is not None:
+            if now > running.last_chance or play.running_cell is None:
+                self._kill(running)
+        elif due is not None and now > due[0]:
             play.halt("timeout", due[1])
-            self._kill(running)
+            running.last_chance = now + _GRACE
+            self._order({"interrupt": running.serial})
         elif now - running.looked > _LOOK:
             running.looked = now
             if told := self._too_much(running):
@@ -208,9 +216,12 @@ class Host:
 
     def _kill(self, running: _Running) -> None:
         running.killed = True
+        self._order({"kill": running.serial})
+
+    def _order(self, order: dict[str, int]) -> None:
         if self._control is not None:
             with contextlib.suppress(OSError):
-                self._control.send(json.dumps({"kill": running.serial}).encode())
+                self._control.send(json.dumps(order).encode())
 
     # -- what the prepared process tells -------------------------------------------------------------
 

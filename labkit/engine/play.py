@@ -96,7 +96,6 @@ class Play:
     _send: Callable[[list[Any]], None] = _nothing
     _assembler: Assembler = field(init=False)
     _request: str = ""
-    _replied: bool = False
     _cell_begun: float | None = None
     _session: str = ""
     _read: dict[str, int] = field(default_factory=lambda: {"stdout": 0, "stderr": 0})
@@ -138,8 +137,9 @@ class Play:
         cell = self.document["cells"][self.index]
         if channel == b"shell":
             self.reply = message["content"]
+            if self.stop is not None:
+                return  # it answers an interrupt: nobody waits for its reply any more
             cell["metadata"]["execution"]["shell.execute_reply"] = time_of(message)
-            self._replied = True
             return
         shown = self._assembler.take(message, self.index)
         if shown is not None:
@@ -150,6 +150,9 @@ class Play:
     def _cell_done(self, cell: dict[str, Any]) -> None:
         self._cell_begun = None
         reply = self.reply or {}
+        if self.stop is not None:  # it was interrupted, and has shown where it was
+            self.hooks.cell_end(self.index)
+            return
         if reply.get("status") == "error" and not self.rules.allows(cell, reply):
             what = f"{reply.get('ename')}: {reply.get('evalue')}"
             self.stop = Stop("error", what, self.index)
@@ -175,7 +178,7 @@ class Play:
 
     def _execute(self, source: str) -> None:
         self._assembler.begin(self.index)
-        self.reply, self._replied = None, False
+        self.reply = None
         content = {"code": source, "silent": False, "store_history": True, "user_expressions": {}}
         content |= {"allow_stdin": False, "stop_on_error": False}
         self._request = self._post("execute_request", content, {})

@@ -80,9 +80,12 @@ class Zygote:
             self._fork(order["fork"], order["settings"], list(ends))
         elif "warm" in order:
             self._warm(order["warm"])
-        elif "kill" in order:
-            for pid in [pid for pid, serial in self._children.items() if serial == order["kill"]]:
+        for pid, serial in list(self._children.items()):
+            if serial == order.get("kill"):
                 _kill(pid)
+            elif serial == order.get("interrupt"):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGINT)
         return True
 
     def _fork(self, serial: int, settings: dict[str, Any], ends: list[int]) -> None:

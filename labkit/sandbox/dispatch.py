@@ -28,8 +28,8 @@ MASK: Final = "(hidden)"
 _MARK: Final = "_labkit_sandbox"
 _inside: ContextVar[bool] = ContextVar("labkit_inside_call", default=False)
 _RESOURCES: Final = (
-    "QueueUrl", "QueueName", "SourceArn", "TopicArn", "FunctionName", "TableName", "StateMachineArn",
-    "Name", "SecretId", "KeyId", "Bucket", "ResourceArn",
+    "QueueUrl", "QueueName", "TopicArn", "FunctionName", "TableName", "StateMachineArn", "Name", "SecretId", "KeyId",
+    "Bucket", "ResourceArn", "Rule", "RoleName", "ArchiveName", "PolicyArn", "SourceArn",
 )  # fmt: skip
 
 

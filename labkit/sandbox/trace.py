@@ -60,6 +60,7 @@ class Trace:
         self._events: deque[Event] = deque(maxlen=KEPT)
         self._sequence = itertools.count(1)
         self._last = 0
+        self._reserved: dict[int, int | None] = {}
         self.clock: Callable[[], float] = lambda: 0.0
 
     def record(
@@ -78,11 +79,15 @@ class Trace:
         sequence: int | None = None,
         time: float | None = None,
     ) -> Event:
-        """Add one event. `sequence` and `time` are given only by who has `reserved` a place before."""
+        """Add one event. `sequence` and `time` are given only by who has `reserved` a place before.
+
+        What was reserved follows from what was the cause then; meanwhile it has caused things itself.
+        """
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is no kind of event; take one of {', '.join(KINDS)}")
+        cause = _cause.get() if sequence is None else self._reserved.pop(sequence, None)
         event = Event(
-            sequence=self.reserve() if sequence is None else sequence,
+            sequence=next(self._sequence) if sequence is None else sequence,
             time=self.clock() if time is None else time,
             kind=kind,
             service=service,
@@ -94,14 +99,16 @@ class Trace:
             error=error,
             message=message,
             note=note,
-            cause=_cause.get(),
+            cause=cause,
         )
+        self._last = max(self._last, event.sequence)
         self._events.append(event)
         return event
 
     def reserve(self) -> int:
         """The next sequence number. A call takes its number before the things it causes."""
         self._last = next(self._sequence)
+        self._reserved[self._last] = _cause.get()
         return self._last
 
     @property
@@ -175,6 +182,7 @@ class Trace:
     def clear(self) -> None:
         """Forget everything. Numbers go on counting."""
         self._events.clear()
+        self._reserved.clear()
 
     def swap(self, events: deque[Event] | None = None) -> deque[Event]:
         """Put other events (or none) in place of the present ones, which are returned."""

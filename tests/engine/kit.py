@@ -19,6 +19,7 @@ def code(source: str, *tags: str) -> dict[str, Any]:
 
 def notebook(*cells: str | dict[str, Any]) -> dict[str, Any]:
     made = [code(cell) if isinstance(cell, str) else cell for cell in cells]
+    made = [cell | {"id": f"cell-{place}"} for place, cell in enumerate(made)]
     return {
         "cells": made,
         "metadata": {"kernelspec": {"name": "python3"}},

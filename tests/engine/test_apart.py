@@ -79,6 +79,19 @@ def test_an_endless_loop_is_stopped_and_keeps_what_it_showed(play):
     assert (done.stop.kind, done.stop.what, done.stop.cell) == ("timeout", "A cell ran for 0.6 s.", 1)
     assert printed(done, 0) == "first\n"
     assert printed(done, 1) == "shown\n"
+    error = done.document["cells"][1]["outputs"][-1]
+    assert (error["ename"], "while True" in "".join(error["traceback"])) == ("KeyboardInterrupt", True), (
+        "where it was"
+    )
+
+
+def test_what_does_not_answer_an_interrupt_is_killed(play):
+    done = play(
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf')\ntime.sleep(60)",
+        cell=0.3,
+    )
+    assert done.stop.kind == "timeout"
+    assert printed(done) == "deaf\n"
 
 
 def test_a_notebook_of_many_short_cells_has_a_limit_too(play):

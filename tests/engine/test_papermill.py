@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -36,16 +37,15 @@ def run(folder: Path, document: dict[str, Any], engine: str, **options: Any) -> 
     source, out = folder / "in.ipynb", folder / "out.ipynb"
     source.write_text(json.dumps(document))
     raised = None
-    try:
-        papermill.execute_notebook(
-            source,
-            out,
-            engine_name=engine,
-            cwd=folder,
-            **{"progress_bar": False, "autosave_cell_every": 0, **options},
-        )
-    except Exception as error:
-        raised = error
+    with mock.patch.dict(os.environ):
+        # With this variable, ipykernel does not look at what programs write past Python.
+        os.environ.pop("PYTEST_CURRENT_TEST", None)
+        try:
+            papermill.execute_notebook(
+                source, out, engine_name=engine, cwd=folder, **{"progress_bar": False, **options}
+            )
+        except Exception as error:
+            raised = error
     return json.loads(out.read_text()), raised
 
 
@@ -77,7 +77,11 @@ def test_a_notebook_of_everything_shows_the_same(tmp_path):
         ["print('a')", "1 / 0", "'never'"],
         ["print('before')\nimport sys\nsys.exit(0)", "'never'"],
         ["print('before')\nraise SystemExit(2)"],
-        ["x = 1", "print('last words', flush=True)\nimport os\nos._exit(1)", "'never'"],
+        [
+            "x = 1",
+            "print('last words', flush=True)\nimport os, time\ntime.sleep(0.5)\nos._exit(1)",
+            "'never'",
+        ],
         ["# parameters\nlabel = 'old'", "label"],
     ],
     ids=["error", "exit 0", "exit 2", "dead", "parameters"],

@@ -40,7 +40,7 @@ CELLS: list[str | tuple[list[str], str]] = [
     "async def later():\n    await asyncio.sleep(0.05)\n    print('task')\ntask = asyncio.create_task(later())",
     "await task\nprint(task.done())",
     "asyncio.get_running_loop().is_running()",
-    ([RAISES], "asyncio.run(later())"),
+    ([RAISES], "coroutine = later()\ntry:\n    asyncio.run(coroutine)\nfinally:\n    coroutine.close()"),
     "async def gen():\n    yield 1\n    yield 2\n[item async for item in gen()]",
     "import contextvars\nvariable = contextvars.ContextVar('variable', default=0)\n_ = variable.set(5)",
     "variable.get()",

@@ -124,3 +124,14 @@ def test_short_names(resource: str, name: str) -> None:
 
 def test_an_empty_record_says_so() -> None:
     assert repr(Trace()) == "Nothing has happened yet."
+
+
+def test_a_reserved_place_keeps_the_cause_it_had(sandbox: Sandbox) -> None:
+    trace = sandbox.trace
+    first = trace.record("state", "sqs", "First").sequence
+    with trace.caused_by(first):
+        place = trace.reserve()
+    with trace.caused_by(place):
+        inside = trace.record("state", "sqs", "Inside")
+        outer = trace.record("delivery", "sqs", "Outer", sequence=place)
+    assert (outer.cause, inside.cause) == (first, place)

@@ -24,6 +24,7 @@ from labkit.sandbox.delivery.ends import (
     RECEIVERS,
     Letter,
     Receiver,
+    Reply,
     Sender,
     kind_of,
     receiver_of,
@@ -40,7 +41,9 @@ __all__ = [
     "RECEIVERS",
     "Letter",
     "Receiver",
+    "Reply",
     "Sender",
+    "ask",
     "attempt",
     "give_up",
     "hand_over",
@@ -110,6 +113,30 @@ def hand_over(parcel: Parcel) -> str:
     return _try(sandbox, parcel._replace(attempt=1, born=sandbox.clock.time()), sandbox.trace.reserve())
 
 
+def ask(parcel: Parcel, done: str, *args: Any) -> None:
+    """Call a target, now, for a caller that wants its answer but cannot stand still until it comes.
+
+    `done` names a function of a module (`package.module:function`); it is called with a `Reply` (None when the answer
+    was lost) and `args`, before this returns or later. Raises `Undelivered` when the target is not even called.
+    """
+    sandbox = current()
+    parcel = parcel._replace(attempt=1, born=sandbox.clock.time())
+    sequence, at = sandbox.trace.reserve(), sandbox.clock.time()
+    try:
+        with sandbox.trace.caused_by(sequence, parcel.principal or parcel.sender):
+            receiver, ways = _way(sandbox, parcel)
+            if receiver.call is None:
+                raise _not_simulated(parcel)
+            record.attempted(sandbox, parcel, sequence, at, arrived=parcel.id, note=ways)
+            receiver.call(parcel, done, args)
+    except Undelivered as error:
+        record.attempted(
+            sandbox, parcel, sandbox.trace.reserve(), at,
+            error=error.code, message=str(error), note=error.note, refused=_final(error),
+        )  # fmt: skip
+        raise
+
+
 def _attempt(sandbox: Sandbox, parcel: Parcel) -> None:
     if not parcel.attempt:
         parcel = parcel._replace(born=sandbox.clock.time())
@@ -118,10 +145,10 @@ def _attempt(sandbox: Sandbox, parcel: Parcel) -> None:
     try:
         _try(sandbox, parcel, sequence)
     except Undelivered as error:
-        with sandbox.trace.caused_by(sequence):
+        with sandbox.trace.caused_by(sequence, parcel.principal or parcel.sender):
             _not_delivered(sandbox, parcel, error)
         return
-    with sandbox.trace.caused_by(sequence):
+    with sandbox.trace.caused_by(sequence, parcel.principal or parcel.sender):
         sender_of(parcel).ended(parcel, None)
 
 

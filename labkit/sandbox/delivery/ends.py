@@ -29,6 +29,14 @@ RECEIVERS: Final[dict[str, str]] = {
 """Kind of target -> the service module that receives. `arn:` and the service, or the scheme of a URL."""
 
 
+class Reply(NamedTuple):
+    """What a target answered: the text of its payload, the kind of error if it failed (`Unhandled`), its version."""
+
+    payload: str
+    error: str = ""
+    version: str = ""
+
+
 class Letter(NamedTuple):
     """What a dead-letter queue gets: body, message attributes, a group, and options as a parcel has them."""
 
@@ -78,6 +86,8 @@ class Receiver:
     accept: Callable[[Parcel], str]
     find: Callable[[Parcel], None] = _anything
     resource: Callable[[Parcel], str] = _target
+    call: Callable[[Parcel, str, tuple[Any, ...]], None] | None = None
+    """For `delivery.ask`: begin a call whose answer somebody waits for. See there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from moto.awslambda.exceptions import LambdaClientError
 from moto.moto_api._internal import mock_random
 
-from labkit.sandbox import current, lineage
+from labkit.sandbox import current, delivery, lineage
 from labkit.sandbox.dispatch import NotSimulated
-from labkit.sandbox.parcels import Failure, Parcel, Refused
+from labkit.sandbox.parcels import Failure, Parcel, Refused, Unavailable
 from labkit.sandbox.services import _lambda_async as asynchronous
 from labkit.sandbox.services import _lambda_calls as calls
 from labkit.sandbox.services import _lambda_metrics as metrics
@@ -33,6 +34,36 @@ def accept(parcel: Parcel) -> str:
     except NotSimulated as error:
         raise Refused("NotSimulated", str(error)) from None
     return request_id
+
+
+def call(parcel: Parcel, done: str, args: tuple[Any, ...]) -> None:
+    """Call the function for somebody who waits for its answer; see `delivery.ask`."""
+    request_id = str(mock_random.uuid4())
+    function, via = _found(parcel, request_id)
+    try:
+        calls.check(parcel.body.encode(), "RequestResponse")
+        header = str(parcel.option(lineage.ATTRIBUTE, "") or "")
+        calls.begin(
+            function, via, parcel.body.encode() or b"{}", request_id, answered, done, calls.version_of(function), args,
+            header=header, about={"InvocationType": "RequestResponse"},
+        )  # fmt: skip
+    except calls.Throttled as throttled:
+        raise Unavailable(throttled.code, str(throttled)) from None
+    except calls.Refusal as refusal:
+        raise Refused(refusal.code, str(refusal)) from None
+    except NotSimulated as error:
+        raise Refused("NotSimulated", str(error)) from None
+
+
+def answered(result: Any, done: str, version: str, args: tuple[Any, ...]) -> None:
+    """A function that somebody waits for has ended. Its environment may have been lost meanwhile."""
+    module, _, name = done.partition(":")
+    tell = getattr(importlib.import_module(module), name)
+    if result is None:
+        tell(None, *args)
+        return
+    error = result.function_error if result.error is not None else ""
+    tell(delivery.Reply(result.payload.decode(), error, version), *args)
 
 
 def ended(parcel: Parcel, failure: Failure | None) -> None:

@@ -150,6 +150,8 @@ def invoke_lambda(original: Any, self: Any, event: Any = None) -> tuple[str, boo
 
 delivery.receives(
     "arn:lambda",
-    delivery.Receiver(("lambda:InvokeFunction",), deliveries.accept, find=deliveries.find),
+    delivery.Receiver(
+        ("lambda:InvokeFunction",), deliveries.accept, find=deliveries.find, call=deliveries.call
+    ),
 )
 delivery.sends("lambda", delivery.Sender(ended=deliveries.ended))

@@ -1226,7 +1226,7 @@ def handler(event, context):
 '''
 deploy("customer-points", {"app.py": POINTS}, Layers=[shopdb])
 
-# %% wrong because="Does each call open a connection?" finds="few"
+# %% wrong because="Does each call open a connection?" finds="few,mended"
 POINTS = '''
 import shopdb
 
@@ -1845,7 +1845,6 @@ def send(request, need_reply):
 
 
 # %% wrong because="Does the function have another name?" finds="exists"
-lambda_client.delete_function(FunctionName="photo-book")
 deploy("photo-books", {"app.py": BOOK})
 
 

@@ -489,3 +489,20 @@ def test_an_alias_is_called_as_an_alias(kit: Kit) -> None:
     assert answer["FunctionArn"].endswith(":function:work:live")
     kit.send(url, "tea")
     assert kit.did("Invocation")[0].params["Version"] == version
+
+
+def test_every_chain_of_causes_leads_back_to_a_beginning(kit: Kit) -> None:
+    url = kit.queue(VisibilityTimeout=60)
+    kit.function()
+    kit.mapping()
+    kit.send(url, "tea")
+    kit.clock.advance(minutes=1)
+    known = {event.sequence: event for event in kit.trace}
+    assert kit.did("BatchDelivered")
+    for event in kit.trace:
+        seen = [event.sequence]
+        while (cause := known[seen[-1]].cause) is not None and cause in known:
+            assert cause < seen[-1], f"{known[seen[-1]].action} follows from what came later"
+            seen.append(cause)
+    [run] = [event for event in kit.trace if event.kind == "invocation"]
+    assert known[run.cause].action == "BatchDelivered"

@@ -1,0 +1,230 @@
+"""Reading a definition, and what AWS refuses in it.
+
+Every problem is a diagnostic with AWS's code and a place such as `/States/Pay/Next`. CreateStateMachine refuses a
+definition with errors; ValidateStateMachineDefinition lists them.
+
+Sources: https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinitionDiagnostic.html
+(codes; AWS asks nobody to rely on the words, and most words here are ours) and the pages of the state types in the
+developer guide (fields).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from labkit.sandbox.states import fields, resources
+
+SCHEMA: Final = "SCHEMA_VALIDATION_FAILED"
+TARGET: Final = "MISSING_TRANSITION_TARGET"
+_LONGEST_NAME: Final = 80
+_TYPES: Final = ("Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map")
+_ENDS: Final = ("Succeed", "Fail")
+
+
+class Diagnostic(NamedTuple):
+    """One problem: `severity` is ERROR or WARNING."""
+
+    severity: str
+    code: str
+    message: str
+    location: str
+
+    @property
+    def spoken(self) -> str:
+        """As InvalidDefinition has it."""
+        return f"{self.code}: {self.message} at {self.location}" if self.location else f"{self.code}: {self.message}"
+
+
+def diagnose(text: str, express: bool = False) -> list[Diagnostic]:
+    """Everything that is wrong with a definition, errors first."""
+    try:
+        found = json.loads(text, object_pairs_hook=_unique)
+    except _Twice as twice:
+        return [Diagnostic("ERROR", "INVALID_JSON_DESCRIPTION", f"Duplicate field '{twice}'", "")]
+    except (ValueError, RecursionError) as error:
+        return [Diagnostic("ERROR", "INVALID_JSON_DESCRIPTION", f"Invalid JSON: {error}", "")]
+    if not isinstance(found, dict):
+        return [Diagnostic("ERROR", SCHEMA, "The definition must be a JSON object.", "/")]
+    language = found.get("QueryLanguage", "JSONPath")
+    if language not in ("JSONPath", "JSONata"):
+        said = "QueryLanguage must be JSONPath or JSONata."
+        return [Diagnostic("ERROR", SCHEMA, said, "/QueryLanguage")]
+    check = _Check(language, express)
+    try:
+        problems = [*check.top(found), *check.block(found, "", language)]
+    except RecursionError:
+        problems = [Diagnostic("ERROR", SCHEMA, "The definition is nested too deeply.", "/")]
+    return sorted(problems, key=lambda one: one.severity != "ERROR")
+
+
+def refusal(text: str, express: bool = False) -> str:
+    """The errors of a definition in one sentence, as AWS words InvalidDefinition; nothing when there are none."""
+    errors = [one.spoken for one in diagnose(text, express) if one.severity == "ERROR"]
+    return f"Invalid State Machine Definition: '{', '.join(errors)}'" if errors else ""
+
+
+class _Twice(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise _Twice(name)
+        made[name] = value
+    return made
+
+
+def _wrong(message: str, location: str, code: str = SCHEMA) -> Diagnostic:
+    return Diagnostic("ERROR", code, message, location)
+
+
+class _Check:
+    """One look through a definition."""
+
+    def __init__(self, language: str, express: bool) -> None:
+        self.language = language
+        self.express = express
+        self.names: set[str] = set()
+
+    def top(self, machine: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        """The fields around the states."""
+        for name in machine:
+            if name not in fields.TOP:
+                yield _wrong(f"Field '{name}' is not supported", f"/{name}")
+        if "TimeoutSeconds" in machine and not fields.positive(machine["TimeoutSeconds"]):
+            yield _wrong("TimeoutSeconds must be a positive integer", "/TimeoutSeconds")
+        if machine.get("Version", "1.0") != "1.0":
+            yield _wrong("Version must be '1.0'", "/Version")
+
+    def block(self, block: Any, at: str, language: str) -> Iterator[Diagnostic]:
+        """States that belong together, with where they start."""
+        states = block.get("States") if isinstance(block, dict) else None
+        if not isinstance(states, dict) or not states:
+            yield _wrong("These fields are required: [States]", at or "/")
+            return
+        start = block.get("StartAt")
+        if not isinstance(start, str):
+            yield _wrong("These fields are required: [StartAt]", at or "/")
+        elif start not in states:
+            yield _wrong(f"Missing 'StartAt' target: {start}", f"{at}/StartAt", TARGET)
+        targets: set[str] = {start} if isinstance(start, str) else set()
+        for name, state in states.items():
+            where = f"{at}/States/{name}"
+            yield from self._name(name, where)
+            if not isinstance(state, dict) or state.get("Type") not in _TYPES:
+                yield _wrong(f"The field 'Type' should be one of {list(_TYPES)}", f"{where}/Type")
+                continue
+            for target, place in _targets(state, where):
+                if not isinstance(target, str):
+                    yield _wrong("Expected value of type String", place)
+                elif target not in states:
+                    yield _wrong(f"Missing 'Next' target: {target}", place, TARGET)
+                else:
+                    targets.add(target)
+            yield from self._state(state, where, language)
+        for name in states:
+            if name not in targets:
+                yield _wrong(f'State "{name}" is not reachable.', f"{at}/States/{name}", TARGET)
+        if not any(isinstance(one, dict) and _can_end(one) for one in states.values()):
+            yield _wrong("The workflow does not have a terminal state.", f"{at}/States", "MISSING_END_STATE")
+
+    def _name(self, name: str, where: str) -> Iterator[Diagnostic]:
+        if not name or len(name) > _LONGEST_NAME:
+            yield _wrong(f"State names have 1 to {_LONGEST_NAME} characters.", where, "INVALID_STATE_NAME")
+        if name in self.names:
+            yield _wrong(f"Duplicate state name: {name}", where, "DUPLICATE_STATE_NAME")
+        self.names.add(name)
+
+    def _state(self, state: dict[str, Any], where: str, language: str) -> Iterator[Diagnostic]:
+        kind = state["Type"]
+        spoken = state.get("QueryLanguage", language)
+        if spoken not in ("JSONPath", "JSONata") or (language == "JSONata" and spoken == "JSONPath"):
+            said = "A state of a JSONata state machine cannot have QueryLanguage JSONPath."
+            yield _wrong(said, f"{where}/QueryLanguage")
+            return
+        jsonata = spoken == "JSONata"
+        allowed = fields.allowed(kind, jsonata)
+        for name in state:
+            if name not in allowed:
+                said = f"Field '{name}' is not supported by a {kind} state in {spoken}"
+                yield _wrong(said, f"{where}/{name}")
+        yield from _way_out(state, where)
+        for message, place in fields.problems(state, jsonata):
+            yield _wrong(message, where + place)
+        if kind == "Task":
+            yield from self._task(state, where)
+        elif kind == "Parallel":
+            found = state.get("Branches")
+            if not isinstance(found, list) or not found:
+                yield _wrong("These fields are required: [Branches]", where)
+                return
+            for number, branch in enumerate(found):
+                yield from self.block(branch, f"{where}/Branches[{number}]", language)
+        elif kind == "Map":
+            yield from self._map(state, where, language)
+
+    def _map(self, state: dict[str, Any], where: str, language: str) -> Iterator[Diagnostic]:
+        name = "ItemProcessor" if "ItemProcessor" in state else "Iterator"
+        inner = state.get(name)
+        if not isinstance(inner, dict):
+            yield _wrong("These fields are required: [ItemProcessor]", where)
+            return
+        config = inner.get("ProcessorConfig") or {}
+        mode = config.get("Mode", "INLINE") if isinstance(config, dict) else None
+        if mode not in ("INLINE", "DISTRIBUTED"):
+            yield _wrong("Mode must be INLINE or DISTRIBUTED", f"{where}/{name}/ProcessorConfig/Mode")
+        elif mode == "DISTRIBUTED":
+            if config.get("ExecutionType") not in ("STANDARD", "EXPRESS"):
+                yield _wrong("These fields are required: [ExecutionType]", f"{where}/{name}/ProcessorConfig")
+            if self.express:
+                yield _wrong("Express state machine does not support Distributed Map", where)
+        else:
+            for field in fields.DISTRIBUTED_ONLY:
+                if field in state:
+                    yield _wrong(f"Field '{field}' is only for a Map in DISTRIBUTED mode", f"{where}/{field}")
+        yield from self.block(inner, f"{where}/{name}", language)
+
+    def _task(self, state: dict[str, Any], where: str) -> Iterator[Diagnostic]:
+        if "Resource" not in state:
+            yield _wrong("These fields are required: [Resource]", where)
+            return
+        found = resources.parse(state["Resource"])
+        if found is None:
+            said = (
+                f"The resource provided {state['Resource']} is not recognized. The value is not a valid resource ARN, or "
+                "the resource is not available in this region."
+            )
+            yield _wrong(said, f"{where}/Resource")
+        elif self.express and found.kind == "activity":
+            yield _wrong("Express state machine does not support Activity ARN", f"{where}/Resource")
+        elif self.express and found.pattern:
+            said = f"Express state machine does not support '{found.pattern}' service integration"
+            yield _wrong(said, f"{where}/Resource")
+
+
+def _targets(state: Mapping[str, Any], where: str) -> Iterator[tuple[Any, str]]:
+    """Every state this one names, and where."""
+    for name in ("Next", "Default"):
+        if name in state and (name == "Next" or state["Type"] == "Choice"):
+            yield state[name], f"{where}/{name}"
+    for group in ("Choices", "Catch"):
+        for number, rule in enumerate(state.get(group) or () if isinstance(state.get(group), list) else ()):
+            if isinstance(rule, dict) and "Next" in rule:
+                yield rule["Next"], f"{where}/{group}[{number}]/Next"
+
+
+def _can_end(state: Mapping[str, Any]) -> bool:
+    return state.get("Type") in _ENDS or state.get("End") is True
+
+
+def _way_out(state: Mapping[str, Any], where: str) -> Iterator[Diagnostic]:
+    if state["Type"] in (*_ENDS, "Choice"):
+        return
+    if "Next" in state and "End" in state:
+        yield _wrong("A state has either Next or End, not both", where)
+    elif state.get("End") is not True and "Next" not in state:
+        yield _wrong("These fields are required: [Next, End]: a state needs one of them", where)
