@@ -6,6 +6,7 @@ Operations and settings: the AWS Lambda API model in botocore (`lambda/2015-03-3
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,6 +120,16 @@ class FunctionView:
                     yield _refusal(error)
                 else:
                     yield _run(result, calls.version_of(function))
+
+    def routed(self, count: int, qualifier: str) -> Counter[str]:
+        """Which versions answer so many calls, without running them. Each call has a request id of its own."""
+        found: Counter[str] = Counter()
+        from labkit.sandbox.services._lambda_calls import version_of
+
+        for _ in range(count):
+            with self._chosen(qualifier) as (function, _via, _request_id, refused):
+                found[refused.error if refused is not None else version_of(function)] += 1
+        return found
 
     def together(self, events: Iterable[object], qualifier: str = "") -> list[Run]:
         """Call it with all events at once, each in an environment of its own as long as the others are busy."""

@@ -220,6 +220,19 @@ def test_endpoints_are_listed_a_hundred_at_a_time(post: Post) -> None:
     assert [len(page) for page in found] == [100, 10]
 
 
+def test_who_deletes_endpoints_while_listing_them_misses_none(post: Post) -> None:
+    application, _ = device(post)
+    for number in range(150):
+        post.sns.create_platform_endpoint(PlatformApplicationArn=application, Token=f"t{number}")
+    for page in post.sns.get_paginator("list_endpoints_by_platform_application").paginate(
+        PlatformApplicationArn=application
+    ):
+        for one in page["Endpoints"]:
+            post.sns.delete_endpoint(EndpointArn=one["EndpointArn"])
+    left = post.sns.list_endpoints_by_platform_application(PlatformApplicationArn=application)
+    assert left["Endpoints"] == []
+
+
 def test_an_endpoint_can_be_switched_off_and_on_by_hand(post: Post) -> None:
     _, endpoint = device(post)
     post.sns.set_endpoint_attributes(EndpointArn=endpoint, Attributes={"Enabled": "false"})

@@ -270,8 +270,14 @@ def answer_application(original: Any, self: Any) -> ActionResult:
 
 @hook("moto.sns.responses:SNSResponse.list_endpoints_by_platform_application")
 def answer_endpoints(original: Any, self: Any) -> ActionResult:
-    """ListEndpointsByPlatformApplication: a hundred at a time."""
-    return api.page(self, "Endpoints", original(self).result["Endpoints"])
+    """ListEndpointsByPlatformApplication: a hundred at a time. Who deletes on the way misses none."""
+    rows = sorted(original(self).result["Endpoints"], key=lambda row: row.arn)
+    after = self._get_param("NextToken") or ""
+    rest = [row for row in rows if row.arn > after]
+    found: dict[str, Any] = {"Endpoints": rest[: api.PAGE]}
+    if len(rest) > api.PAGE:
+        found["NextToken"] = rest[api.PAGE - 1].arn
+    return ActionResult(found)
 
 
 @hook("moto.sns.responses:SNSResponse.get_sms_sandbox_account_status", kind="new")

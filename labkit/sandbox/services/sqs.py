@@ -13,6 +13,7 @@ Simulated here:
 - Throughput of FIFO queues in a story of traffic (`lab.play`): 300 calls a second per action, or high throughput with
   300 per message group; more are refused with RequestThrottled. Cells that loop in real time are never throttled.
 - Encryption with your own key: no sending or receiving while the key is missing, disabled or about to be deleted.
+- Queue policies, IAM permissions and key policies, at every call and at every delivery, also across accounts.
 - Faults you can switch on: `sqs.duplicate` (with `within`, in seconds, 20), `sqs.disorder`,
   `sqs.batch_entry_fails`.
 
@@ -28,8 +29,6 @@ Differs on AWS:
 - When RedriveAllowPolicy refuses a source queue, the words of the error are ours.
 
 Not simulated:
-- Queue policies and IAM permissions: they are kept and shown, and refuse nobody.
-- What another account may do with a queue.
 - Calls to KMS and its data key cache; CloudWatch metrics.
 
 Sources:

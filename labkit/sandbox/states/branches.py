@@ -164,6 +164,19 @@ def _selected(machine: Machine, track: Track, child: Track, state: State, value:
     return flow.template(selector, scope._replace(data=flow.effective_input(state, scope)))
 
 
+def mocked(machine: Machine, track: Track, state: State) -> None:
+    """TestState: a given result or error stands for all the branches or items."""
+    mock = machine.run.mock or {}
+    if state["Type"] == "Parallel":
+        _arguments(machine, track, state)
+    else:
+        _items(machine, track, state)
+    if mock.get("failure") is not None:
+        machine.failed(track, mock["failure"])
+    else:
+        machine.complete(track, state, mock.get("result"))
+
+
 # -- ending ------------------------------------------------------------------------------------------
 
 

@@ -185,6 +185,9 @@ class Machine:
             self.record(track, f"{kind}StateEntered", "stateEnteredEventDetails", details)
             track.entered_event = track.event
             flow.check_size(text, "an input", track.name)
+        if self.run.mock is not None and kind in ("Map", "Parallel"):
+            branches.mocked(self, track, state)
+            return
         _WORK[kind](self, track, state)
 
     # -- data --------------------------------------------------------------------------------------
@@ -264,7 +267,10 @@ class Machine:
             details["assignedVariablesDetails"] = _FULL
             track.variables |= assigned
         self.record(track, f"{state['Type']}StateExited", "stateExitedEventDetails", details)
-        if following is not None:
+        if self.run.single:
+            self.run.outcome.setdefault("next", following)
+            self.end("SUCCEEDED", output=text)
+        elif following is not None:
             self.go_to(track, following, output)
         elif track.parent is None:
             self.end("SUCCEEDED", output=text)
@@ -303,6 +309,10 @@ class Machine:
         wait = retries.delay(state["Retry"][number], done, dice)
         if wait is None:
             return False
+        if self.run.single:
+            self.run.outcome |= {"status": "RETRIABLE", "retry": number, "wait": wait}
+            self.end("FAILED", failure.error, failure.cause)
+            return True
         branches.drop_children(self, track)
         track.retries[number] = done + 1
         track.retried += 1
@@ -316,6 +326,8 @@ class Machine:
             return False
         branches.drop_children(self, track)
         track.task = {}
+        if self.run.single:
+            self.run.outcome |= {"status": "CAUGHT_ERROR", "error": failure, "catch": state["Catch"].index(rule)}
         try:
             if self.jsonata(state):
                 scope = self.scope(track, state, errorOutput=failure.output)
@@ -471,7 +483,7 @@ class Machine:
             seconds = until - self.host.now()
         else:
             seconds = float(flow.number_of(state, "Seconds", scope, jsonata) or 0)
-        if seconds <= 0:
+        if seconds <= 0 or self.run.single:
             self._waited(track, state)
             return
         track.epoch += 1

@@ -71,6 +71,11 @@ class Run:
     redriven: float | None = None
     life: int = 0
     map_runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    logging: dict[str, Any] = field(default_factory=dict)
+    single: bool = False
+    """One state only, for TestState: it ends where the state is left. `mock` stands for its work."""
+    mock: dict[str, Any] | None = None
+    outcome: dict[str, Any] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:

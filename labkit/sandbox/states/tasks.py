@@ -39,6 +39,7 @@ def begin(machine: Machine, track: Track, state: dict[str, Any]) -> None:
     flow.check_size(text_of(arguments), "an input", track.name)
     _scheduled(machine, track, resource, arguments, timeout, beat)
     track.waiting = "task"
+    track.task |= {"since": machine.host.now(), "input": text_of(arguments)}
     epoch = track.epoch
     if timeout is not None:
         machine.host.later(machine.run, float(timeout), track.id, epoch, "timeout")

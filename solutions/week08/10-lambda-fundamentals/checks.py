@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -512,8 +513,7 @@ def wrong_prices(world: World, functions: dict[str, Any], lists: dict[str, dict[
 
 # -- 10.5 ------------------------------------------------------------------------------------------------
 
-FIRST_CALLS: Final = 600
-ALL_CALLS: Final = 2_000
+CALLS: Final = 2_000
 
 
 @exercise(
@@ -539,14 +539,14 @@ def weighted_alias(world: World, expect: Expect, *, roll_back: Callable[..., Any
         "There is a function `checkout` with an alias `live`.",
         action='Deploy and publish it, then `point("checkout", "live", ...)`.',
     )
-    colors, calls = shares(world, checkout)
-    green = colors.get("green", 0) / calls
-    others = calls - colors.get("green", 0) - colors.get("blue", 0)
+    colors = met(checkout, CALLS)
+    green = colors["green"] / CALLS
+    others = CALLS - colors["green"] - colors["blue"]
     expect(
         "share",
         abs(green - 0.1) <= 0.025 and not others,
         "Of many calls through `live`, about 10 % meet green and all others blue.",
-        seen=f"Of {calls:,} calls, {green:.1%} met green"
+        seen=f"Of {CALLS:,} calls, {green:.1%} met green"
         + (f" and {number(others, 'call')} neither green nor blue." if others else "."),
         why="If the new version is bad, few customers suffer.",
         action="A weight is a share of 1. Ten percent is 0.1, for the version with the code `GREEN`.",
@@ -554,12 +554,12 @@ def weighted_alias(world: World, expect: Expect, *, roll_back: Callable[..., Any
     word = world.word()
     text = f"def handler(event, context):\n    return {{'order': event['order'], 'button': '{word}'}}\n"
     world.client("lambda").update_function_code(FunctionName="checkout", ZipFile=zipped({"app.py": text}))
-    leaked = sum(word in str(run.answer) for run in some_calls(world, checkout, 40))
+    leaked = met(checkout, CALLS)[word]
     expect(
         "apart",
         not leaked,
         "When a colleague changes `$LATEST`, callers of `live` do not notice.",
-        seen=f"A colleague tried something in `$LATEST`. {leaked} of 40 calls through `live` met it.",
+        seen=f"A colleague tried something in `$LATEST`. {leaked:,} of {CALLS:,} calls through `live` met it.",
         why="An unfinished thought of a colleague would be in production.",
         action="Publish each of the two, and let the alias point at the numbers.",
     )
@@ -579,34 +579,24 @@ def weighted_alias(world: World, expect: Expect, *, roll_back: Callable[..., Any
             why="Somebody does this at three in the morning. One step cannot stop half-way.",
             action="The old version is still there. Only the alias has to change.",
         )
-        runs = list(some_calls(world, checkout, 150))
-        still = sum(not isinstance(run.answer, dict) or run.answer.get("button") != "blue" for run in runs)
+        still = CALLS - met(checkout, CALLS)["blue"]
         expect(
             "back",
             not still,
             "After `roll_back()`, every call through `live` meets blue.",
-            seen=f"{still} of 150 calls did not.",
+            seen=f"{still:,} of {CALLS:,} calls did not.",
             why="The shop rolls back because green is broken.",
             action="What you do not name in `update_alias` stays as it was. Name the weights, too.",
         )
 
 
-def shares(world: World, checkout: Any) -> tuple[dict[str, int], int]:
-    """How many calls met which button. Calls more often when chance could decide."""
-    colors: dict[str, int] = {}
-    for calls in (FIRST_CALLS, ALL_CALLS):
-        for run in some_calls(world, checkout, calls - sum(colors.values())):
-            met = run.answer.get("button") if isinstance(run.answer, dict) else run.error
-            colors[str(met)] = colors.get(str(met), 0) + 1
-        off = abs(colors.get("green", 0) / calls - 0.1)
-        if off < 0.0125 or off > 0.06:
-            return colors, calls
-    return colors, ALL_CALLS
-
-
-def some_calls(world: World, checkout: Any, count: int) -> Any:
-    """Customers who come through the alias."""
-    return checkout.calls(({"order": f"{world.seed}-{place}"} for place in range(count)), "live")
+def met(checkout: Any, calls: int) -> Counter[str]:
+    """Which button so many customers meet through the alias. Lambda routes each call; each version it chose runs once."""
+    colors: Counter[str] = Counter()
+    for version, count in checkout.routed(calls, "live").items():
+        run = checkout.call({"order": f"{version}-{count}"}, version)
+        colors[str(run.answer.get("button") if isinstance(run.answer, dict) else run.error)] += count
+    return colors
 
 
 # -- 10.6 ------------------------------------------------------------------------------------------------

@@ -637,11 +637,13 @@ for stage in ("dev", "prod"):
 print(call("delivery-fee-dev", {"village": "Ashby"}))
 
 print(f"The long list has {len(json.dumps(LONG)):,} characters.")
-with labkit.expected(ClientError):
+try:
     variables = {"STAGE": "dev", "PRICES": json.dumps(LONG)}
     lambda_client.update_function_configuration(
         FunctionName="delivery-fee-dev", Environment={"Variables": variables}
     )
+except ClientError as error:
+    print(error.response["Error"]["Message"][:148], "...")  # AWS quotes the whole list
 
 # %% [markdown]
 # ## 10.4 · One code, two stages, long lists
@@ -1096,6 +1098,12 @@ def roll_back():
 lab.check("weighted_alias", roll_back=roll_back)
 
 # %% [markdown]
+# The console shows your functions with their versions and aliases, drawn from the account.
+
+# %%
+lab.console("lambda")
+
+# %% [markdown]
 # ## What lives outside the handler
 #
 # To open a connection to a database takes time, and the database allows only so many. So open it once and keep it: outside
@@ -1521,6 +1529,15 @@ events.delete_rule(Name="new-stock")
 lab.check("who_may_call")
 
 # %% [markdown]
+# Send the event once more, and a file. Who calls, and what comes of it?
+
+# %%
+events.put_events(Entries=[entry])
+s3.put_object(Bucket=uploads, Key="tea.csv", Body=b"tea,12")
+lab.clock.advance(minutes=1)
+lab.trace(6)
+
+# %% [markdown]
 # The next cell draws the account as it is now.
 
 # %%
@@ -1859,7 +1876,7 @@ lab.check("payloads", send=send)
 # ## What would this cost?
 #
 # AWS bills requests, and the time a function runs. For an asynchronous event, the fact above gives the rule. How many
-# requests is one event? Compare it with the way through S3: that is one request, and one write and one read in S3.
+# requests does AWS count for one event? Compare it with the way through S3: one request, and one write and one read in S3.
 
 # %%
 def requests_billed(kilobytes):
@@ -1869,7 +1886,7 @@ def requests_billed(kilobytes):
 
 
 for kilobytes in (100, 256, 320, 900, 1024):
-    print(f"{kilobytes:>5} KB: {requests_billed(kilobytes):>2} requests")
+    print(f"{kilobytes:>5} KB: {requests_billed(kilobytes):>2}")
 
 # %% [markdown]
 # ## What differs on real AWS

@@ -100,10 +100,10 @@ def figure() -> Any:
 
     plan = Diagram("One rule, three doors")
     with plan.account(), plan.region():
-        rule = plan.eventbridge("order-placed")
-        rule.to(plan.sqs("packing"))
-        rule.to(plan.awslambda("loyalty"))
-        rule.to(plan.logs("/aws/events/orders"))
+        rule = plan.rule("order-placed")
+        plan.eventbridge("orchard").to(rule)
+        for target in (plan.sqs("packing"), plan.awslambda("loyalty"), plan.logs("/aws/events/orders")):
+            rule.to(target)
     return plan
 
 

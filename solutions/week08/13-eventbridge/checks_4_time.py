@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from labkit.judging import Expect, World, exercise
 
-from . import DOCS, EVERYTHING, bodies, listen, number, order_ids, put, rule_of, shown
+from . import DOCS, EVERYTHING, bodies, listen, number, order_ids, put, rule_of, shown, targets_of
 
 # -- 13.6 ------------------------------------------------------------------------------------------------
 
@@ -185,6 +185,7 @@ def on_time(world: World, expect: Expect, *, remind: Callable[..., Any]) -> None
         action="Run the cell that creates them again; it stands above the exercise.",
     )
     assert reminders is not None
+    only_hers(world)
     change = next_change(world.clock.time())
     world.clock.advance(seconds=change - EVE - world.clock.time())
     reports.purge()
@@ -231,6 +232,24 @@ def on_time(world: World, expect: Expect, *, remind: Callable[..., Any]) -> None
     )
 
 
+def only_hers(world: World) -> None:
+    """Nothing else of the account runs on the clock: months of other people's schedules would take long."""
+    scheduler, events = world.client("scheduler"), world.client("events")
+    hers = set()
+    for name in schedule_names(world):
+        one = scheduler.get_schedule(Name=name)
+        if any(queue in str(one["Target"]) for queue in ("reports", "reminders")):
+            hers.add(one["Arn"])
+    for page in events.get_paginator("list_rules").paginate():
+        for rule in page["Rules"]:
+            if any(":reports" in one["Arn"] for one in targets_of(world, rule["Name"], "default")):
+                hers.add(rule["Arn"])
+    for due in world.clock.waiting:
+        if due.args and str(due.args[0]).startswith(("arn:aws:scheduler:", "arn:aws:events:")):
+            if due.args[0] not in hers:
+                world.clock.cancel(due)
+
+
 def judge_reminders(expect: Expect, reminders: Any, orders: dict[str, float]) -> None:
     """Each order once, 36 hours after it was placed."""
     came = {order: [m.sent for m in reminders.messages() if m.body == order] for order in orders}
@@ -266,6 +285,6 @@ def next_change(now: float) -> float:
 
 
 def schedule_names(world: World) -> set[str]:
-    """All schedules of the account."""
-    pages = world.client("scheduler").get_paginator("list_schedules").paginate()
+    """All schedules of the default group."""
+    pages = world.client("scheduler").get_paginator("list_schedules").paginate(GroupName="default")
     return {one["Name"] for page in pages for one in page["Schedules"]}

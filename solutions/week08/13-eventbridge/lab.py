@@ -207,7 +207,7 @@ def publish(orders):
                 batch.append(one)
         waiting = waiting[len(batch) :]
         answer = events.put_events(Entries=batch)
-        for one, result in zip(batch, answer["Entries"], strict=True):
+        for one, result in zip(batch, answer["Entries"], strict=True):  # survives: they are equally long
             if "ErrorCode" in result:
                 waiting.append(one)
 
@@ -866,6 +866,9 @@ events.put_targets(
     ],
 )
 
+# %%
+lab.watch("warehouse")
+
 # %% predict question="three_hours"
 
 # %% [markdown]
@@ -1285,9 +1288,8 @@ functions.delete_function(FunctionName="notification")
 lab.check("only_needed")
 
 # %% [markdown]
-# One trap to know: EventBridge fills a template and escapes nothing. A name such as `Ann "Red" Lee` inside quotes breaks
-# the JSON, and the event goes to the dead-letter queue with `INVALID_JSON`, or is lost. Leave the quotes to EventBridge
-# where you can: `<to>` and not `"<to>"`.
+# One trap to know: inside quotes EventBridge copies a value letter by letter, and escapes nothing. A name such as
+# `Ann "Red" Lee` breaks the JSON there. The event goes to the dead-letter queue with the code `INVALID_JSON`, or is lost.
 #
 # ## A tape of the past
 #
@@ -1557,6 +1559,9 @@ sqs.delete_message(QueueUrl=reminders_url, ReceiptHandle=message["ReceiptHandle"
 print(message["Body"])
 print("schedules:", [one["Name"] for one in scheduler.list_schedules()["Schedules"]])
 
+# %%
+lab.timeline("reminders")
+
 # %% [markdown]
 # It fired, and it is still there: a schedule that is over stays until somebody deletes it, and it counts towards the
 # quota of your account. `ActionAfterCompletion="DELETE"` makes it tidy up after itself.
@@ -1591,7 +1596,7 @@ def remind(order_id, placed_at):
 
 # %% solution
 put_schedule(
-    Name="daily-report",
+    Name="daily-report",  # survives: any name will do
     ScheduleExpression="cron(0 9 * * ? *)",
     ScheduleExpressionTimezone="Europe/Vienna",
     FlexibleTimeWindow={"Mode": "OFF"},
@@ -1602,7 +1607,7 @@ put_schedule(
 def remind(order_id, placed_at):
     due = placed_at.astimezone(UTC) + timedelta(hours=36)
     put_schedule(
-        Name=f"remind-{order_id}",
+        Name=f"remind-{order_id}",  # survives: any beginning will do
         ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
         FlexibleTimeWindow={"Mode": "OFF"},
         ActionAfterCompletion="DELETE",

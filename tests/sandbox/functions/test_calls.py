@@ -79,6 +79,16 @@ def test_the_log_has_start_end_report_and_what_was_printed(functions: Any) -> No
     assert answer["LogResult"]
 
 
+def test_what_is_printed_while_it_loads_stands_before_the_first_start(functions: Any) -> None:
+    functions.make("print('loading')\ndef handler(event, context): print('working')\n")
+    functions.call()
+    functions.call()
+    lines = functions.lines()
+    assert lines[0] == "loading"
+    assert lines[1].startswith("START RequestId: ")
+    assert (lines.count("loading"), lines.count("working")) == (1, 2)
+
+
 def test_a_changed_function_does_not_use_old_environments(functions: Any) -> None:
     functions.make(functions.COUNTS)
     functions.call()
