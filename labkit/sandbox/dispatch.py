@@ -26,6 +26,8 @@ LONGEST_TEXT: Final = 1_000
 """Texts in the trace are cut after this many characters: it is a record, not a second store."""
 MASK: Final = "(hidden)"
 _MARK: Final = "_labkit_sandbox"
+_SYNC: Final = "//sync-states."
+"""StartSyncExecution and TestState have a host of their own; moto knows only the other one."""
 _inside: ContextVar[bool] = ContextVar("labkit_inside_call", default=False)
 _RESOURCES: Final = (
     "QueueUrl", "QueueName", "TopicArn", "FunctionName", "TableName", "StateMachineArn", "Name", "SecretId", "KeyId",
@@ -136,6 +138,8 @@ class Door:
     def _answer(self, request: Any) -> Any:
         """A request as moto sees it. Requests that did not come from a boto3 client are recorded here."""
         assert self._process is not None
+        if _SYNC in request.url:
+            request.url = request.url.replace(_SYNC, "//states.", 1)
         if _inside.get():
             endpoint = self._sandbox.tools.get("endpoint")
             if endpoint is not None and endpoint.is_here(request.url):

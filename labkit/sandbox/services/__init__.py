@@ -26,6 +26,7 @@ SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "moto.sns": ("sns",),
     "moto.sqs": ("sqs",),
     "moto.ssm": ("ssm",),
+    "moto.stepfunctions": ("stepfunctions",),
     "moto.sts": ("sts",),
 }
 """Package of moto -> our modules that change it. They load when moto loads the package."""

@@ -250,7 +250,7 @@ def _prefix(resource: Resource, model: Any) -> str:
 def _failure(resource: Resource, model: Any, error: ClientError) -> StateFailed:
     said = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
-    code = str(said.get("Code", "")).rpartition(".")[2].rpartition("#")[2]
+    code = str(said.get("Code", ""))
     if code == "NotSimulated":
         return StateFailed(code, str(said.get("Message", "")))
     prefix = _prefix(resource, model)
@@ -258,7 +258,7 @@ def _failure(resource: Resource, model: Any, error: ClientError) -> StateFailed:
         code = "AccessDeniedException"
     # The SDK for Java names the class, which is the shape in the model; it ends in Exception.
     by_code = {shape.error_code or shape.name: shape.name for shape in model.error_shapes}
-    name = by_code.get(code, code)
+    name = said.get("QueryErrorCode") or by_code.get(code) or code.rpartition(".")[2].rpartition("#")[2]
     name = name if name.endswith("Exception") else f"{name}Exception"
     service = model.metadata.get("serviceId", resource.service)
     status, number = metadata.get("HTTPStatusCode", 400), metadata.get("RequestId", "")

@@ -72,7 +72,7 @@ def next_task(backend: Any, arn: str, worker: str) -> dict[str, Any]:
     if found is None:
         return {}
     run, track = found
-    track.task["taken"] = True
+    track.task |= {"taken": True, "beaten": sandbox.clock.time()}
     tasks.started(Machine(run, engine.HOST), track, worker)
     return {"taskToken": track.task["token"], "input": track.task["input"]}
 

@@ -217,6 +217,13 @@ def _targets(state: Mapping[str, Any], where: str) -> Iterator[tuple[Any, str]]:
                 yield rule["Next"], f"{where}/{group}[{number}]/Next"
 
 
+def targets_of(state: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every state that a state names, and where. For a state that stands alone."""
+    if not isinstance(state, dict) or "Type" not in state:
+        return []
+    return [(name, place) for name, place in _targets(state, "") if isinstance(name, str)]
+
+
 def _can_end(state: Mapping[str, Any]) -> bool:
     return state.get("Type") in _ENDS or state.get("End") is True
 

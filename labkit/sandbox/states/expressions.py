@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from labkit.sandbox.states import intrinsics
@@ -107,13 +107,11 @@ def _bindings(scope: Scope) -> Mapping[str, Any]:
     return {**_functions(scope.dice), **variables, "states": states}
 
 
-def _functions(dice: random.Random | None) -> dict[str, Any]:
+def _functions(dice: Callable[[], random.Random]) -> dict[str, Any]:
     from jsonata import Jsonata
 
-    chance = dice or random.Random(0)
-
     def seeded(seed: Any = None) -> float:
-        return (chance if seed is None else random.Random(seed)).random()
+        return (dice() if seed is None else random.Random(seed)).random()
 
     def numbers(first: Any, last: Any, step: Any) -> list[Any]:
         return intrinsics.FUNCTIONS["States.ArrayRange"](first, last, step)  # type: ignore[no-any-return]
@@ -123,7 +121,7 @@ def _functions(dice: random.Random | None) -> dict[str, Any]:
         "range": Jsonata.JLambda(numbers),
         "hash": Jsonata.JLambda(lambda text, name: intrinsics.FUNCTIONS["States.Hash"](text, name)),
         "random": Jsonata.JLambda(seeded),
-        "uuid": Jsonata.JLambda(lambda: intrinsics.FUNCTIONS["States.UUID"](chance)),
+        "uuid": Jsonata.JLambda(lambda: intrinsics.FUNCTIONS["States.UUID"](dice())),
         "parse": Jsonata.JLambda(json.loads),
         "eval": Jsonata.JLambda(_no_eval),
     }  # fmt: skip

@@ -154,7 +154,7 @@ def _value(node: Node, scope: Scope) -> Any:
             _plain(one) if node[0] == "text" else one for node, one in zip(arguments, given, strict=True)
         ]
         if name in _BY_CHANCE:
-            return FUNCTIONS[name](scope.dice or random.Random(0), *plain)
+            return FUNCTIONS[name](scope.dice(), *plain)
         return FUNCTIONS[name](*plain)
     return value
 

@@ -50,10 +50,14 @@ class Machine:
 
     # -- from outside ------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Begin the execution."""
+    def start(self, variables: dict[str, Any] | None = None, retried: int = 0) -> None:
+        """Begin the execution. TestState gives variables, and how often the state was tried again."""
         run = self.run
         track = self.new_track(None, 0, run.definition["StartAt"], run.input)
+        track.variables |= variables or {}
+        if retried:
+            track.retried = retried
+            track.retries = dict.fromkeys(range(len(self.state(track).get("Retry") or ())), retried)
         details = {"input": text_of(run.input), "inputDetails": _FULL, "roleArn": run.role}
         self.record(track, "ExecutionStarted", "executionStartedEventDetails", details)
         limit = run.definition.get("TimeoutSeconds")
@@ -237,7 +241,7 @@ class Machine:
             line.append(self.run.tracks[line[-1].parent])
         for one in reversed(line):
             variables |= one.variables
-        dice = self.host.dice("value", self.run.arn, track.id, track.event)
+        dice = functools.partial(self.host.dice, "value", self.run.arn, track.id, track.event)
         data = {"input": track.data, **states} if self.jsonata(state) else track.data
         return Scope(data, variables, self.context(track), dice)
 

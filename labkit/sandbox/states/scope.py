@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from labkit.sandbox.states import paths
+
+
+def _unseeded() -> random.Random:
+    return random.Random(0)
 
 
 class Scope(NamedTuple):
@@ -14,8 +19,8 @@ class Scope(NamedTuple):
     data: Any
     variables: Mapping[str, Any]
     context: Mapping[str, Any]
-    dice: Any = None
-    """Chance for `States.UUID`, `$random` and the like: a seeded `random.Random`."""
+    dice: Callable[[], random.Random] = _unseeded
+    """Chance for `States.UUID`, `$random` and the like; made only when it is needed."""
 
 
 def look_up(path: str, scope: Scope) -> Any:

@@ -104,6 +104,8 @@ def submitted(machine: Machine, track: Track, output: Any) -> None:
 def expired(machine: Machine, track: Track, what: str) -> None:
     """TimeoutSeconds or HeartbeatSeconds is over."""
     if what == "heartbeat":
+        if _resource(track).kind == "activity" and not track.task.get("taken"):
+            track.task["beaten"] = machine.host.now()  # heartbeats count from when a worker has the task
         left = track.task["beaten"] + track.task["beat"] - machine.host.now()
         if left > 0.000_001:
             machine.host.later(machine.run, left, track.id, track.epoch, "heartbeat")

@@ -324,7 +324,7 @@ def handler(event, context):
         printer.label(event["job"], number, event["pace"])
     return {"next": None}
 '''
-deploy("print-labels", {"app.py": LABELS, "printer.py": PRINTER}, Timeout=10)
+deploy("print-labels", {"app.py": LABELS, "printer.py": PRINTER}, Timeout=10)  # survives: the time limit is set already, and nine seconds are safe, too
 
 # %% right because="it works out its own deadline, and counts in a while loop"
 LABELS = '''
@@ -798,7 +798,7 @@ def set_prices(stage, prices):
     )
 
 
-# %% wrong because="May the role of the function read the parameter?" finds="answers,fresh"
+# %% wrong because="May the role of the function read the parameter?" finds="answers"
 FEE = '''
 import json
 import os
@@ -854,7 +854,7 @@ def set_prices(stage, prices):
     )
 
 
-# %% wrong because="Do both stages look in the same place?" finds="answers,fresh"
+# %% wrong because="Do both stages look in the same place?" finds="answers"
 FEE = '''
 import json
 import os
@@ -979,7 +979,7 @@ def roll_back():
 
 
 # %% solution
-deploy("checkout", {"app.py": BLUE})
+deploy("checkout", {"app.py": BLUE})  # survives: the cell above has deployed it
 blue = lambda_client.publish_version(FunctionName="checkout")["Version"]
 deploy("checkout", {"app.py": GREEN})
 green = lambda_client.publish_version(FunctionName="checkout")["Version"]
@@ -1401,7 +1401,7 @@ for statement in ("from-rule", "from-bucket"):
 # Two permissions, and then the bucket.
 
 # %% solution
-for statement in ("from-rule", "from-bucket"):
+for statement in ("from-rule", "from-bucket"):  # survives: there are no old statements yet
     try:  # survives: it takes old statements away, and there are none yet
         lambda_client.remove_permission(FunctionName="stock-sync", StatementId=statement)  # survives: there is none yet
     except lambda_client.exceptions.ResourceNotFoundException:

@@ -156,6 +156,7 @@ def judge_ledger(expect: Expect, table: Any, orders: dict[str, tuple[float, int]
 # -- 13.7 ------------------------------------------------------------------------------------------------
 
 VIENNA: Final = "Europe/Vienna"
+QUEUES: Final = ("reports", "reminders")
 EVE: Final = 20 * 3600  # so long before the clocks change, the check's orders are placed
 
 
@@ -190,7 +191,7 @@ def on_time(world: World, expect: Expect, *, remind: Callable[..., Any]) -> None
     world.clock.advance(seconds=change - EVE - world.clock.time())
     reports.purge()
     reminders.purge()
-    before = schedule_names(world)
+    before = {one["Arn"] for one in schedules(world)}
     orders = {world.word(): world.clock.time() for _ in range(2)}
     for order, when in orders.items():
         expect.call(
@@ -221,12 +222,12 @@ def on_time(world: World, expect: Expect, *, remind: Callable[..., Any]) -> None
         action="Give the schedule its time zone: a place, not a number of hours.",
     )
     judge_reminders(expect, reminders, orders)
-    left = schedule_names(world) - before
+    left = [one["Name"] for one in schedules(world) if one["Arn"] not in before]
     expect(
         "tidy",
         not left,
         "After the reminder its schedule is gone.",
-        seen=f"Still there: {shown(sorted(left))}.",
+        seen=f"Still there: {shown(left)}.",
         why="Each schedule counts towards the quota of the account, also one that is over.",
         action="Use a schedule that runs once, with `ActionAfterCompletion`.",
     )
@@ -236,18 +237,19 @@ def only_hers(world: World) -> None:
     """Nothing else of the account runs on the clock: months of other people's schedules would take long."""
     scheduler, events = world.client("scheduler"), world.client("events")
     hers = set()
-    for name in schedule_names(world):
-        one = scheduler.get_schedule(Name=name)
-        if any(queue in str(one["Target"]) for queue in ("reports", "reminders")):
+    for one in schedules(world):
+        full = scheduler.get_schedule(Name=one["Name"], GroupName=one["GroupName"])
+        if one["Name"] == "daily-report" or any(queue in str(full["Target"]) for queue in QUEUES):
             hers.add(one["Arn"])
     for page in events.get_paginator("list_rules").paginate():
         for rule in page["Rules"]:
-            if any(":reports" in one["Arn"] for one in targets_of(world, rule["Name"], "default")):
+            targets = str(targets_of(world, rule["Name"], "default"))
+            if any(queue in targets for queue in QUEUES):
                 hers.add(rule["Arn"])
     for due in world.clock.waiting:
-        if due.args and str(due.args[0]).startswith(("arn:aws:scheduler:", "arn:aws:events:")):
-            if due.args[0] not in hers:
-                world.clock.cancel(due)
+        whose = str(due.args[0]) if due.args else ""
+        if whose.startswith(("arn:aws:scheduler:", "arn:aws:events:")) and whose not in hers:
+            world.clock.cancel(due)
 
 
 def judge_reminders(expect: Expect, reminders: Any, orders: dict[str, float]) -> None:
@@ -284,7 +286,7 @@ def next_change(now: float) -> float:
     return when + HOUR
 
 
-def schedule_names(world: World) -> set[str]:
-    """All schedules of the default group."""
-    pages = world.client("scheduler").get_paginator("list_schedules").paginate(GroupName="default")
-    return {one["Name"] for page in pages for one in page["Schedules"]}
+def schedules(world: World) -> list[dict[str, Any]]:
+    """All schedules of the account, as ListSchedules gives them."""
+    pages = world.client("scheduler").get_paginator("list_schedules").paginate()
+    return [one for page in pages for one in page["Schedules"]]

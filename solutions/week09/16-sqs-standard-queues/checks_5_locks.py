@@ -163,7 +163,9 @@ def judge_workers(world: World, expect: Expect, packing: Any, topic: str) -> Non
         "stranger",
         code,
         "A worker whose role does not allow `kms:Decrypt` receives nothing.",
-        seen="" if code else f"It may receive from the queue, and no key stopped it. {how_encrypted(packing)}",
+        seen=""
+        if code
+        else f"It may receive from the queue, and no key stopped it. {how_encrypted(packing)}",
         why="The second lock is there for the day on which somebody gives away too much at the first.",
         action="Encrypt the queue with a key of your own. Let its policy name SNS and the account, and nobody else.",
     )

@@ -24,8 +24,8 @@ CALM: Final = 600  # the last seconds of the story
 class Hall:
     """The packing hall for one story: asks `scale` once a minute, and notes what waits and who works."""
 
-    def __init__(self, world: World, expect: Expect, scale: Callable[..., Any]) -> None:
-        self._world, self._scale, self._expect = world, scale, expect
+    def __init__(self, world: World, scale: Callable[[int, int, int], int]) -> None:
+        self._world, self._scale = world, scale
         self._queue = new_queue(world, VisibilityTimeout="900")
         self._began = world.clock.time()
         self.asked: list[tuple[float, int]] = []
@@ -57,18 +57,9 @@ class Hall:
 
     def _ask(self, visible: int, in_flight: int, workers: int) -> int:
         self._look()
-        answer = self._expect.call(
-            "runs",
-            self._scale,
-            visible,
-            in_flight,
-            workers,
-            wanted="`scale` runs without an error.",
-            action="Call it yourself, for example `scale(0, 0, 1)`, and repair the line that Python names.",
-        )
-        whole = judge_whole(self._expect, answer, visible)
-        self.asked.append((self._world.clock.time() - self._began, whole))
-        return min(max(whole, 0), 3 * TABLES)
+        wanted = self._scale(visible, in_flight, workers)
+        self.asked.append((self._world.clock.time() - self._began, wanted))
+        return min(max(wanted, 0), 3 * TABLES)
 
     def _look(self) -> None:
         now = self._world.clock.time()
@@ -106,7 +97,20 @@ class Hall:
 )
 def follow_the_backlog(world: World, expect: Expect, *, scale: Callable[..., Any]) -> None:
     """At most 100 orders wait for each worker, one worker is there when it is quiet, and nobody lacks a table."""
-    hall = Hall(world, expect, scale)
+
+    def asked(visible: int, in_flight: int, workers: int) -> int:
+        answer = expect.call(
+            "runs",
+            scale,
+            visible,
+            in_flight,
+            workers,
+            wanted="`scale` runs without an error.",
+            action="Call it yourself, for example `scale(0, 0, 1)`, and repair the line that Python names.",
+        )
+        return judge_whole(expect, answer, visible)
+
+    hall = Hall(world, asked)
     with world.rehearsal():
         hall.play()
     most, when, waiting, working = hall.worst
@@ -129,14 +133,18 @@ def follow_the_backlog(world: World, expect: Expect, *, scale: Callable[..., Any
         action="Let the number follow the backlog down again, and never below one.",
     )
     mountain = world.random.randrange(4_000, 9_000)
-    wanted = judge_whole(expect, scale(mountain, 10 * TABLES, TABLES), mountain)
+    wanted = asked(mountain, 10 * TABLES, TABLES)
     expect(
         "tables",
         wanted == TABLES,
         "When thousands of orders wait, all 20 tables have a worker, and no worker is without a table.",
         seen=f"{mountain:,} orders waited, and it asked for {number(wanted, 'worker')}.",
-        why="More workers than tables cost money and pack nothing.",
-        action="Put a limit on the number that you return.",
+        why="Tables are free, and the customers wait."
+        if wanted < TABLES
+        else "More workers than tables cost money and pack nothing.",
+        action="Let the number grow with the backlog, as far as there are tables."
+        if wanted < TABLES
+        else "Put a limit on the number that you return.",
     )
 
 

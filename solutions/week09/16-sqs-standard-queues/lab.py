@@ -1408,7 +1408,7 @@ boto3.resource("sqs").Queue(packing).set_attributes(
     }
 )
 
-# %% wrong because="Does your queue still use `alias/aws/sqs`? Nobody can change the policy of that key" finds="delivers,stranger"
+# %% wrong because="Does your queue still use `alias/aws/sqs`, whose key policy nobody can change?" finds="delivers,stranger"
 only_orders = {
     "Effect": "Allow",
     "Principal": {"Service": "sns.amazonaws.com"},
@@ -1585,7 +1585,7 @@ conditions = {"ArnEquals": {"aws:SourceArn": orders_topic}, "Bool": {"aws:Secure
 queue_policy = json.dumps({"Version": "2012-10-17", "Statement": [{**sns_may_send, "Condition": conditions}]})
 sqs.set_queue_attributes(QueueUrl=packing, Attributes={"Policy": queue_policy, "KmsMasterKeyId": key})
 
-# %% wrong because="Is that the wrong way round? It refuses what came over TLS" finds="delivers,tls,worker"
+# %% wrong because="Is that the wrong way round, so that it refuses what came over TLS?" finds="delivers,tls,worker"
 account = boto3.client("sts").get_caller_identity()["Account"]
 iam_decides = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
 for_sns = {
@@ -1631,15 +1631,14 @@ from labkit.workload import steady
 
 
 def play_a_day(scale):
-    """Play the day, ask `scale` once a minute, and print what it saw and said, every third minute."""
+    """Play the day, ask `scale` once a minute, and print what it saw in every second minute."""
     hall = sqs.create_queue(QueueName="packing-hall", Attributes={"VisibilityTimeout": "900"})["QueueUrl"]
     sqs.purge_queue(QueueUrl=hall)
     minutes = []
 
     def asked(visible, in_flight, workers):
-        wanted = scale(visible, in_flight, workers)
-        minutes.append((visible, workers, wanted))
-        return wanted
+        minutes.append((visible, workers))
+        return scale(visible, in_flight, workers)
 
     def ten_orders(request):
         entries = [{"Id": str(n), "MessageBody": f"order {request.number}-{n}"} for n in range(10)]
@@ -1650,8 +1649,8 @@ def play_a_day(scale):
     lab.play(lab.traffic(day, ten_orders, evenly=True), crew)
 
     print("minute  waiting  workers  waiting for each")
-    for minute, (visible, workers, _) in enumerate(minutes, start=1):
-        if minute % 3 == 0:
+    for minute, (visible, workers) in enumerate(minutes, start=1):
+        if minute % 2 == 0:
             print(f"{minute:6} {visible:8} {workers:8} {visible / max(1, workers):17.0f}")
 
 

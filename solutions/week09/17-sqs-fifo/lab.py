@@ -864,8 +864,8 @@ with labkit.expected(ClientError):
 # %% [markdown]
 # ## 17.4 · 2,500 orders a second
 #
-# *Story.* The sale opens. In the first 0.3 seconds 750 orders of 75 customers come in. That is 2,500 a second. The shop
-# collects them and calls `send_orders(queue_url, orders)` every 30 milliseconds with a list of 75 orders.
+# *Story.* The sale opens, and 2,500 orders come in each second. The shop collects them and calls
+# `send_orders(queue_url, orders)` every 16 milliseconds, each time with a list of 40 orders of 40 customers.
 #
 # *Task.* All of them must reach `sale.fifo`, and SQS must not refuse a single call. The orders of one customer stay in
 # line, as in 17.1. Change the function, the queue, or both.
