@@ -17,7 +17,6 @@ from labkit.pins import PINS
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 400  # lines of a module
 NOT_YET_SPLIT = {
-    "10-lambda-fundamentals",
     "17-sqs-fifo",
     "18-sns",
 }  # labs written while a lab's checks were one file

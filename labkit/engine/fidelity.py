@@ -11,13 +11,15 @@ Between this engine and papermill's own these differences remain, each with its 
   message, ipykernel sends a message 0.2 s after the first print, and its thread is sometimes earlier or
   later: two runs of papermill differ. Here a print, flush or display sends what is due, which is the same each time;
   what a C library or a shell command writes slowly, without any print, comes as one piece.
+- **Text past Python.** What C libraries and shell commands write stands here where it was written; a thread brings it
+  in a stock kernel, sometimes in the middle of a line that Python prints meanwhile.
 - **Threads.** ipykernel has six threads of its own, a kernel here has none: `threading.enumerate()` shows it.
 - **Modules.** More modules are loaded than in a fresh kernel, so `import a` may also give `a.b`. The nightly run
   with papermill's own engine (`labkit run --engine papermill`) finds notebooks that lean on this.
 - **Order of sets.** All notebooks of one prepared process have one hash seed (a fresh kernel has a random one), so sets
   of strings come in the same order in all of them.
 - **Bytes that are not UTF-8**, cut into pieces of 1000 bytes by ipykernel, may show as two signs instead of one there.
-- **Last words.** What a cell prints right before its process dies is kept here; ipykernel's thread may not have sent it.
+- **Last words.** What a cell prints right before its process dies is kept here; ipykernel may not have sent it.
 - **Debugger and connection.** There is none: `%connect_info` and `%qtconsole` have nothing to connect to.
 - **Text past the notebook.** What papermill's kernel would write to papermill's own terminal (`sys.stdout.fileno()`,
   the logger of the kernel) is dropped.

@@ -149,16 +149,15 @@ class Host:
     def _turn(self) -> Iterator[Play]:
         """Wait for something to happen and work it in."""
         assert self._selector is not None
-        for key, _ in self._selector.select(self._patience()):
+        for key, _ in self._selector.select(_LOOK):
             if isinstance(key.data, _Running):
                 self._listen(key.data)
             else:
                 yield from self._news()
+            if self._selector is None:  # the prepared process is gone, and all of this with it
+                return
         for running in list(self._running.values()):
             self._watch(running)
-
-    def _patience(self) -> float:
-        return _LOOK if self._running else 0.0
 
     def _listen(self, running: _Running) -> None:
         assert self._selector is not None
@@ -229,8 +228,6 @@ class Host:
         assert self._control is not None
         try:
             text = self._control.recv(1 << 16)
-        except (BlockingIOError, InterruptedError):
-            return
         except OSError:
             text = b""
         if not text:
@@ -316,7 +313,6 @@ class Host:
             said = errors.read_text(errors="replace").strip()[-2000:]
             self.close()
             raise EngineBroken(f"The engine's prepared process did not start ({error}). {said}") from error
-        ours.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(ours, selectors.EVENT_READ, None)
         return ours

@@ -364,11 +364,15 @@ with labkit.expected(LabkitError):
 #
 # One exercise comes later: reading what something costs. It needs the cost meter, which is not built yet.
 #
-# The next cell shows the whole course. The last one empties the account, so that the next lab starts clean. Your progress
-# stays. If a variable is missing after a reset, run the notebook from the top.
+# The next cell shows the whole course. The one after it lists the topics of the syllabus and the exercises that cover them:
+# open a line to see its table. The last cell empties the account, so that the next lab starts clean. Your progress stays. If
+# a variable is missing after a reset, run the notebook from the top.
 
 # %%
 lab.progress()
+
+# %%
+lab.coverage()
 
 # %%
 lab.reset()

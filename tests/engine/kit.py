@@ -7,6 +7,9 @@ from typing import Any
 from labkit.engine.play import Play
 
 
+SPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
 def code(source: str, *tags: str) -> dict[str, Any]:
     return {
         "cell_type": "code",
@@ -22,7 +25,7 @@ def notebook(*cells: str | dict[str, Any]) -> dict[str, Any]:
     made = [cell | {"id": f"cell-{place}"} for place, cell in enumerate(made)]
     return {
         "cells": made,
-        "metadata": {"kernelspec": {"name": "python3"}},
+        "metadata": {"kernelspec": SPEC},
         "nbformat": 4,
         "nbformat_minor": 5,
     }

@@ -1,4 +1,7 @@
-"""A notebook of everything that is hard to execute faithfully. Each entry is a cell, or (tags, cell)."""
+"""A notebook of everything that is hard to execute faithfully. Each entry is a cell, or (tags, cell).
+
+What programs write past Python reaches a stock kernel by a thread: cells that mix both wait a moment for it.
+"""
 
 from __future__ import annotations
 
@@ -56,12 +59,12 @@ CELLS: list[str | tuple[list[str], str]] = [
     "_exit_code",
     "%%bash\necho bash\necho error >&2",
     ([RAISES], "%%bash\nexit 4"),
-    "import os\nos.system('echo from the shell')\nprint('from python')",
-    "print('before')\nos.system('echo between')\nprint('after')",
-    "import subprocess\nsubprocess.run(['echo', 'inherits'])\nprint('then')",
-    "subprocess.run(['sh', '-c', 'echo to error >&2'])",
-    "os.write(1, b'raw bytes\\n')\nprint('and python')",
-    "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.puts(b'from C')\nlibc.fflush(None)\nprint('flushed')",
+    "import os\nos.system('echo from the shell')\ntime.sleep(0.1)\nprint('from python')",
+    "print('before')\nos.system('echo between')\ntime.sleep(0.1)\nprint('after')",
+    "import subprocess\nsubprocess.run(['echo', 'inherits'])\ntime.sleep(0.1)\nprint('then')",
+    "subprocess.run(['sh', '-c', 'echo to error >&2'])\ntime.sleep(0.1)",
+    "os.write(1, b'raw bytes\\n')\ntime.sleep(0.1)\nprint('and python')",
+    "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.puts(b'from C')\nlibc.fflush(None)\ntime.sleep(0.1)\nprint('flushed')",
     "print('wörter — 漢字 🎉')\nos.system('printf \"ü\\\\n\"')\nprint('\\x1b[31mred\\x1b[0m')",
     "print('x' * 200_000)",
     "for n in range(2000):\n    print(n)",

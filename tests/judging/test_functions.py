@@ -42,7 +42,11 @@ def world(sandbox: Sandbox) -> World:
     trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     role = boto3.client("iam").create_role(RoleName="orders", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     boto3.client("lambda").create_function(
-        FunctionName="quote", Runtime="python3.13", Role=role, Handler="app.handler", Code={"ZipFile": zipped(CODE)}
+        FunctionName="quote",
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": zipped(CODE)},
     )
     return World(sandbox, seed=7, trace=Trace())
 

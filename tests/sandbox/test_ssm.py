@@ -46,3 +46,12 @@ def test_intelligent_tiering_chooses() -> None:
 def test_there_is_no_other_tier() -> None:
     assert "enum value set" in refused(1, Tier="Gold")
     assert boto3.client("ssm").describe_parameters()["Parameters"] == []
+
+
+def test_a_new_parameter_needs_a_type_also_with_overwrite() -> None:
+    ssm = boto3.client("ssm")
+    with pytest.raises(ClientError, match="type is required"):
+        ssm.put_parameter(Name="/orchard/prices", Value="x", Overwrite=True)
+    assert "enum value set" in refused(1, Type="Text")
+    put(1)
+    assert ssm.put_parameter(Name="/orchard/prices", Value="y", Overwrite=True)["Version"] == 2

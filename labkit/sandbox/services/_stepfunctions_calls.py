@@ -1,8 +1,8 @@
 """Calls of tasks: functions, optimized integrations, and any API of the AWS SDK, in the role of the state machine.
 
-Sources: https://docs.aws.amazon.com/step-functions/latest/dg/connect-supported-services.html (optimized integrations, what
-they take and give), supported-services-awssdk.html (names in PascalCase, error names such as `Sqs.QueueDoesNotExistException`)
-and connect-lambda.html (what a function's answer becomes).
+Sources: https://docs.aws.amazon.com/step-functions/latest/dg/connect-supported-services.html (optimized
+integrations, what they take and give), supported-services-awssdk.html (names in PascalCase, error names such as
+`Sqs.QueueDoesNotExistException`) and connect-lambda.html (what a function's answer becomes).
 """
 
 from __future__ import annotations
@@ -26,9 +26,15 @@ from labkit.sandbox.states.resources import OTHERS, Resource
 from labkit.sandbox.states.runs import Run, Track
 
 _ANSWERED: Final = "labkit.sandbox.services._stepfunctions_calls:function_answered"
-_BOTO: Final = {"states": "stepfunctions", "sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": "logs"}
+_BOTO: Final = {
+    "states": "stepfunctions",
+    "sfn": "stepfunctions",
+    "eventbridge": "events",
+    "cloudwatchlogs": "logs",
+}
 _NAMES: Final = {
-    "sqs": "SQS", "sns": "SNS", "events": "EventBridge", "dynamodb": "DynamoDB", "states": "StepFunctions", "lambda": "Lambda",
+    "sqs": "SQS", "sns": "SNS", "events": "EventBridge", "dynamodb": "DynamoDB", "states": "StepFunctions",
+    "lambda": "Lambda",
 }  # fmt: skip
 """How errors of optimized integrations begin."""
 _AS_TEXT: Final = {"sqs": "MessageBody", "sns": "Message", "states": "Input"}
@@ -63,7 +69,13 @@ def _through(run: Run, track: Track, epoch: int, resource: Resource, output: Any
         if child.status != "RUNNING":
             clock = current().clock
             clock.schedule(
-                clock.time(), engine.child_ended, run.arn, track.id, epoch, output["ExecutionArn"], resource.pattern
+                clock.time(),
+                engine.child_ended,
+                run.arn,
+                track.id,
+                epoch,
+                output["ExecutionArn"],
+                resource.pattern,
             )
 
 
@@ -115,7 +127,9 @@ def function_answered(reply: delivery.Reply | None, arn: str, track: int, epoch:
         return
     machine = Machine(run, engine.HOST)
     if reply is None:
-        machine.reply(track, epoch, None, StateFailed("Lambda.Unknown", "The answer of the function was lost."))
+        machine.reply(
+            track, epoch, None, StateFailed("Lambda.Unknown", "The answer of the function was lost.")
+        )
         return
     try:
         payload = json.loads(reply.payload or "null")
@@ -127,7 +141,9 @@ def function_answered(reply: delivery.Reply | None, arn: str, track: int, epoch:
         return
     output: Any = payload
     if way:
-        output = {"ExecutedVersion": reply.version, "Payload": payload, "StatusCode": 200} | _sdk(200, _number())
+        output = {"ExecutedVersion": reply.version, "Payload": payload, "StatusCode": 200} | _sdk(
+            200, _number()
+        )
     if way == "waitForTaskToken":
         machine.submitted(track, epoch, output)
     else:
@@ -163,13 +179,15 @@ def _call(run: Run, resource: Resource, arguments: Any) -> dict[str, Any]:
     try:
         answer = client._make_api_call(action, _fitted(given, operation.input_shape))
     except ParamValidationError as error:
-        raise StateFailed(RUNTIME, f"The Parameters '{text_of(arguments)}' could not be used: {error}") from None
+        raise StateFailed(
+            RUNTIME, f"The Parameters '{text_of(arguments)}' could not be used: {error}"
+        ) from None
     except ClientError as error:
         raise _failure(resource, model, error) from None
     except BotoCoreError as error:
         raise StateFailed(f"{_prefix(resource, model)}.SdkClientException", str(error)) from None
     metadata = answer.pop("ResponseMetadata", {})
-    output: dict[str, Any] = _pascal(answer)
+    output: dict[str, Any] = _pascal(answer, operation.output_shape)
     if resource.service == "events" and not resource.sdk and output.get("FailedEntryCount"):
         raise StateFailed("EventBridge.FailedEntry", text_of(output))
     if not resource.sdk:
@@ -223,11 +241,16 @@ def _fitted(value: Any, shape: Any) -> Any:
     return value.encode() if kind == "blob" and isinstance(value, str) else value
 
 
-def _pascal(value: Any, member: bool = True) -> Any:
+def _pascal(value: Any, shape: Any) -> Any:
+    """An answer as JSON, with members in PascalCase; the keys of maps stay as they are."""
+    kind = getattr(shape, "type_name", "")
     if isinstance(value, dict):
-        return {(name[:1].upper() + name[1:] if member else name): _pascal(item) for name, item in value.items()}
+        if kind == "map":
+            return {name: _pascal(item, shape.value) for name, item in value.items()}
+        members = getattr(shape, "members", {})
+        return {name[:1].upper() + name[1:]: _pascal(item, members.get(name)) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_pascal(item) for item in value]
+        return [_pascal(item, getattr(shape, "member", None)) for item in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if hasattr(value, "read"):
@@ -244,7 +267,9 @@ def _prefix(resource: Resource, model: Any) -> str:
     if not resource.sdk:
         return _NAMES.get(resource.service, resource.service)
     words = str(model.metadata.get("serviceId", resource.service)).split()
-    return "".join({"DynamoDB": "DynamoDb"}.get(word, word.capitalize() if word.isupper() else word) for word in words)
+    return "".join(
+        {"DynamoDB": "DynamoDb"}.get(word, word.capitalize() if word.isupper() else word) for word in words
+    )
 
 
 def _failure(resource: Resource, model: Any, error: ClientError) -> StateFailed:

@@ -94,7 +94,9 @@ class Account:
         from labkit.sandbox.services import _stepfunctions_logs as logs
 
         logs.event(run, event)
-        details = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+        details: dict[str, Any] = next(
+            (value for name, value in event.items() if name.endswith("EventDetails")), {}
+        )
         shown = {"Event": event["id"]}
         for name in ("name", "resource", "index", "resourceType"):
             if name in details:
@@ -187,5 +189,7 @@ def child_ended(parent: str, track: int, epoch: int, child: str, pattern: str) -
             shown |= {"Input": done.input, "Output": json.loads(done.output or "null")}
         Machine(run, HOST).reply(track, epoch, shown)
         return
-    shown |= {name: value for name, value in (("Error", done.error), ("Cause", done.cause)) if value is not None}
+    shown |= {
+        name: value for name, value in (("Error", done.error), ("Cause", done.cause)) if value is not None
+    }
     Machine(run, HOST).reply(track, epoch, None, StateFailed(TASK_FAILED, text_of(shown)))

@@ -74,7 +74,9 @@ def start(backend: Any, arn: str, name: str | None, text: str | None, *, sync: b
     data = _input(text)
     express = machine.type == "EXPRESS"
     if sync and not express:
-        raise refused("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
+        raise refused(
+            "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
+        )
     if not express and name is not None and (same := _same(backend, machine, name, text)) is not None:
         return same
     called = name or str(mock_random.uuid4())
@@ -100,7 +102,10 @@ def logging_of(revision: Any) -> dict[str, Any]:
     """Level, group and whether data is written; nothing when logging is off."""
     config = revision.loggingConfiguration or {}
     level = config.get("level", "OFF")
-    groups = [one.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "") for one in config.get("destinations") or ()]
+    groups = [
+        one.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "")
+        for one in config.get("destinations") or ()
+    ]
     if level == "OFF" or not groups:
         return {}
     return {"level": level, "data": bool(config.get("includeExecutionData")), "group": groups[0]}
@@ -255,5 +260,3 @@ def redrive(execution: Any) -> Any:
     run.redriven = current().clock.time()
     Machine(run, engine.HOST).redrive()
     return engine.moment(run.redriven)
-
-

@@ -40,7 +40,9 @@ def read(run: Run, state: dict[str, Any], arguments: Any) -> list[Any]:
 
 
 def _plain(listed: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.timestamp() if hasattr(value, "timestamp") else value for name, value in listed.items()}
+    return {
+        name: value.timestamp() if hasattr(value, "timestamp") else value for name, value in listed.items()
+    }
 
 
 def _parsed(text: str, config: dict[str, Any]) -> list[Any]:

@@ -26,7 +26,8 @@ def event(run: Run, recorded: dict[str, Any]) -> None:
         details = {name: value for name, value in details.items() if not name.startswith(_DATA)}
     record = {
         "id": str(recorded["id"]), "type": recorded["type"], "details": details,
-        "previous_event_id": str(recorded["previousEventId"]), "event_timestamp": str(int(recorded["timestamp"] * 1000)),
+        "previous_event_id": str(recorded["previousEventId"]),
+        "event_timestamp": str(int(recorded["timestamp"] * 1000)),
         "execution_arn": run.arn, "redrive_count": str(run.redrives),
     }  # fmt: skip
     _write(run, config["group"], record)
@@ -51,5 +52,8 @@ def _write(run: Run, group: str, record: dict[str, Any]) -> None:
     stream = f"states/{run.machine_name}/{run.name}"
     if stream not in backend.groups[name].streams:
         backend.create_log_stream(name, stream)
-    entry = {"timestamp": int(record["event_timestamp"]), "message": json.dumps(record, separators=(",", ":"))}
+    entry = {
+        "timestamp": int(record["event_timestamp"]),
+        "message": json.dumps(record, separators=(",", ":")),
+    }
     backend.put_log_events(name, stream, [entry])

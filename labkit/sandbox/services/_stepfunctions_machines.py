@@ -21,7 +21,9 @@ LARGEST_DEFINITION: Final = 1_048_576
 def check_definition(text: str, kind: str) -> None:
     """Raise InvalidDefinition, naming the states, for what AWS refuses."""
     if len(text.encode()) > LARGEST_DEFINITION:
-        raise refused("InvalidDefinition", "Invalid State Machine Definition: 'The definition is larger than 1 MB'")
+        raise refused(
+            "InvalidDefinition", "Invalid State Machine Definition: 'The definition is larger than 1 MB'"
+        )
     if said := definitions.refusal(text, kind == "EXPRESS"):
         raise refused("InvalidDefinition", said)
 
@@ -36,7 +38,10 @@ def check_logging(config: dict[str, Any] | None) -> None:
     """Raise InvalidLoggingConfiguration for a level without a destination."""
     if not config or config.get("level", "OFF") == "OFF":
         return
-    groups = [one.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "") for one in config.get("destinations") or ()]
+    groups = [
+        one.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "")
+        for one in config.get("destinations") or ()
+    ]
     if len(groups) != 1 or not groups[0].endswith(":*"):
         said = "Invalid Logging Configuration: The CloudWatch Logs Resource ARN must end with ':*'."
         raise refused("InvalidLoggingConfiguration", said)
@@ -104,7 +109,10 @@ def delete_version(backend: Any, arn: str) -> None:
         return
     for alias in machine.aliases.values():
         if any(route["stateMachineVersionArn"] == arn for route in alias.routing_configuration):
-            said = f"Version to be deleted must not be referenced by an alias. Current list of aliases referencing this version: [{alias.name}]"
+            said = (
+                "Version to be deleted must not be referenced by an alias. Current list of aliases referencing this "
+                f"version: [{alias.name}]"
+            )
             raise refused("ConflictException", said)
     del machine.versions[int(number)]
 
@@ -114,7 +122,10 @@ def new_alias(backend: Any, name: str, routes: list[dict[str, Any]]) -> None:
     machine = engine.machine_of(backend, routes[0]["stateMachineVersionArn"]) if routes else None
     if machine is not None and name in machine.aliases:
         arn = machine.aliases[name].arn
-        raise refused("ConflictException", f"Failed to create alias because an alias with the same name already exists: {arn}")
+        raise refused(
+            "ConflictException",
+            f"Failed to create alias because an alias with the same name already exists: {arn}",
+        )
 
 
 def map_run(arn: str, backend: Any) -> tuple[Any, dict[str, Any]]:
@@ -148,5 +159,3 @@ def described_map_run(arn: str, backend: Any) -> dict[str, Any]:
         "toleratedFailureCount": kept["count"], "itemCounts": counts, "executionCounts": counts, "redriveCount": 0,
     }  # fmt: skip
     return {name: value for name, value in answer.items() if value is not None}
-
-

@@ -1,6 +1,6 @@
 """TestState: one state, with a given input, and with a mock for its work if wanted.
 
-Source: https://docs.aws.amazon.com/step-functions/latest/dg/test-state-isolation.html and the API reference of TestState.
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/test-state-isolation.html and its API reference.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def test(backend: Any, params: dict[str, Any]) -> dict[str, Any]:
     state = _found(machine, name)
     mock = _mock(params.get("mock"))
     if mock is not None and state["Type"] not in _MOCKED:
-        raise refused("ValidationException", "A mock can only be specified for Task, Map, or Parallel states.")
+        raise refused(
+            "ValidationException", "A mock can only be specified for Task, Map, or Parallel states."
+        )
     if mock is None and state["Type"] in ("Map", "Parallel"):
         raise refused("ValidationException", f"State type '{state['Type']}' is not supported without a mock.")
     if mock is None and state["Type"] == "Task" and not params.get("roleArn"):
@@ -49,7 +51,9 @@ def _definition(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
         raise refused("InvalidDefinition", "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED'")
     if "States" in found:
         if name is None:
-            raise refused("ValidationException", "stateName is needed with the definition of a state machine.")
+            raise refused(
+                "ValidationException", "stateName is needed with the definition of a state machine."
+            )
         if said := definitions.refusal(params["definition"]):
             raise refused("InvalidDefinition", said)
         return found, name
@@ -58,7 +62,10 @@ def _definition(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
     # Other states it names exist for the check only.
     known = {"Type": "Succeed"}
     names = {one[0] for one in definitions.targets_of(found)}
-    wrapped = {"StartAt": "State", "States": {"State": found} | {one: known for one in names if one != "State"}}
+    wrapped = {
+        "StartAt": "State",
+        "States": {"State": found} | {one: known for one in names if one != "State"},
+    }
     wrapped["QueryLanguage"] = found.get("QueryLanguage", "JSONPath")
     if said := definitions.refusal(json.dumps(wrapped)):
         raise refused("InvalidDefinition", said)
@@ -71,7 +78,10 @@ def _found(block: Any, name: str) -> dict[str, Any]:
     if name in states:
         return states[name]  # type: ignore[no-any-return]
     for state in states.values():
-        inner = [*state.get("Branches", ()), *(state[one] for one in ("ItemProcessor", "Iterator") if one in state)]
+        inner = [
+            *state.get("Branches", ()),
+            *(state[one] for one in ("ItemProcessor", "Iterator") if one in state),
+        ]
         for one in inner:
             try:
                 return _found(one, name)

@@ -32,7 +32,13 @@ def _waiting(token: str) -> tuple[Run, Track]:
         raise refused("InvalidToken", "Invalid Token: 'Invalid token'") from None
     run = engine.run_at(str(arn))
     track = run.tracks.get(number) if run is not None else None
-    if run is None or track is None or not run.running or track.epoch != epoch or track.task.get("token") != token:
+    if (
+        run is None
+        or track is None
+        or not run.running
+        or track.epoch != epoch
+        or track.task.get("token") != token
+    ):
         raise refused("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
     return run, track
 

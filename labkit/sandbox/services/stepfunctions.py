@@ -21,7 +21,7 @@ Differs on AWS:
 - Steps take no time here, only waits and functions do. 2,000 steps in a row without any wait take a second.
 - The words of most problems in definitions are ours (AWS says they may change); the codes are AWS's. Where AWS's words
   of a cause are not known, they are ours. A full history fails with States.Runtime here.
-- Tolerated failures stand in a Distributed Map's output as objects with Error and Cause. A redrive runs such a Map anew.
+- Tolerated failures stand in a Distributed Map's output as objects with Error and Cause. A redrive runs it anew.
 - A wait or a failure of a task that was asked through an API takes no time. Asynchronous Express executions run once.
 - Log records are written at once; their group needs no resource policy.
 - inspectionData of TestState holds the input and errorDetails only; mocks are not compared with the API's model.
@@ -272,10 +272,12 @@ def list_map_runs(original: Any, self: Any) -> Any:
     """ListMapRuns."""
     run = executions.found(self._get_param("executionArn")).labkit_run
     found = []
-    for arn, kept in run.map_runs.items():
+    for arn in run.map_runs:
         shown = machines.described_map_run(arn, self.stepfunction_backend)
         names = ("executionArn", "mapRunArn", "startDate", "stopDate")
-        found.append({"stateMachineArn": run.machine_arn} | {name: shown[name] for name in names if name in shown})
+        found.append(
+            {"stateMachineArn": run.machine_arn} | {name: shown[name] for name in names if name in shown}
+        )
     return _page(self, "mapRuns", found)
 
 
@@ -344,7 +346,9 @@ def _accept(parcel: Parcel) -> str:
     from moto.core.exceptions import AWSError
 
     try:
-        execution = executions.start(engine.backend_for(parcel.target), parcel.target, None, parcel.body or "{}")
+        execution = executions.start(
+            engine.backend_for(parcel.target), parcel.target, None, parcel.body or "{}"
+        )
     except AWSError as error:
         raise Refused(str(error.error_type), str(error.message)) from None
     return str(execution.execution_arn)

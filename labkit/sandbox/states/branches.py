@@ -1,11 +1,12 @@
 """Parallel and Map: states that run other states.
 
-Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-map.html (Inline: at most 40 items at once; Distributed:
-tolerated failures, child executions) and state-parallel.html.
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-map.html (Inline: at most 40 items at once;
+Distributed: tolerated failures, child executions) and state-parallel.html.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from labkit.sandbox.states import expressions, flow
@@ -39,7 +40,7 @@ def processor(state: State) -> dict[str, Any]:
 def is_distributed(state: State) -> bool:
     """Whether a Map runs each item as an execution of its own."""
     config = processor(state).get("ProcessorConfig") or {}
-    return state["Type"] == "Map" and config.get("Mode", "INLINE") == "DISTRIBUTED"
+    return bool(state["Type"] == "Map" and config.get("Mode") == "DISTRIBUTED")
 
 
 # -- beginning ---------------------------------------------------------------------------------------
@@ -49,7 +50,7 @@ def parallel(machine: Machine, track: Track, state: State) -> None:
     """Begin all branches with the same input."""
     data = _arguments(machine, track, state)
     machine.record(track, "ParallelStateStarted", "", {})
-    _begin(machine, track, [(number, data) for number in range(len(state["Branches"]))])
+    _begin(track, [(number, data) for number in range(len(state["Branches"]))])
     for _ in state["Branches"]:
         _start_next(machine, track, state)
 
@@ -73,7 +74,7 @@ def mapped(machine: Machine, track: Track, state: State) -> None:
     track.task = {"most": min(wanted or most, most), "size": len(items), "far": far, "tolerated": -1}
     if far:
         _map_run(machine, track, state, len(items))
-    _begin(machine, track, list(enumerate(items)))
+    _begin(track, list(enumerate(items)))
     if not items:
         _finished(machine, track, state)
         return
@@ -102,7 +103,7 @@ def _items(machine: Machine, track: Track, state: State) -> list[Any]:
     if is_distributed(state) and isinstance(items, dict):
         items = [{"Key": name, "Value": value} for name, value in items.items()]
     if not isinstance(items, list):
-        raise StateFailed(RUNTIME, f"Reference path \"{state.get('ItemsPath', '$')}\" must point to array.")
+        raise StateFailed(RUNTIME, f'Reference path "{state.get("ItemsPath", "$")}" must point to array.')
     return items
 
 
@@ -129,7 +130,7 @@ def _map_run(machine: Machine, track: Track, state: State, size: int) -> None:
     machine.record(track, "MapRunStarted", "mapRunStartedEventDetails", {"mapRunArn": track.map_run})
 
 
-def _begin(machine: Machine, track: Track, work: list[tuple[int, Any]]) -> None:
+def _begin(track: Track, work: list[tuple[int, Any]]) -> None:
     track.results = [None] * len(work)
     track.pending.clear()
     track.pending.extend(work)
@@ -189,10 +190,10 @@ def ended(machine: Machine, child: Track, output: Any) -> None:
         machine.record(child, "MapIterationSucceeded", "mapIterationSucceededEventDetails", details)
     if track.map_run:
         machine.run.map_runs[track.map_run]["succeeded"] += 1
-    _one_less(machine, track, child, state, output)
+    _one_less(machine, track, child, output)
 
 
-def _one_less(machine: Machine, track: Track, child: Track, state: State, output: Any) -> None:
+def _one_less(machine: Machine, track: Track, child: Track, output: Any) -> None:
     child.done = True
     child.data = None
     track.working -= 1
@@ -201,9 +202,9 @@ def _one_less(machine: Machine, track: Track, child: Track, state: State, output
     if not child.silent:
         track.event = child.event
     if track.pending:
-        machine._step(track, lambda track, state: _start_next(machine, track, state))
+        machine._step(track, functools.partial(_start_next, machine))
     elif not track.working:
-        machine._step(track, lambda track, state: _finished(machine, track, state))
+        machine._step(track, functools.partial(_finished, machine))
 
 
 def _finished(machine: Machine, track: Track, state: State) -> None:
@@ -231,7 +232,7 @@ def failed(machine: Machine, child: Track, failure: StateFailed) -> None:
         kept = machine.run.map_runs[track.map_run]
         kept["failed"] += 1
         if track.failed <= track.task["tolerated"]:
-            _one_less(machine, track, child, state, failure.output)
+            _one_less(machine, track, child, failure.output)
             return
         kept["status"], kept["ended"] = "FAILED", machine.host.now()
         failure = StateFailed(THRESHOLD, "The specified tolerated failure threshold was exceeded")

@@ -57,7 +57,10 @@ _IS: Final[dict[str, Callable[[Any], bool]]] = {
     "IsTimestamp": lambda value: moment(value) is not None,
 }
 COMPARISONS: Final[dict[str, tuple[str, str]]] = {
-    f"{kind}{sign}": (kind, sign) for kind in _KINDS for sign in _SIGNS if kind != "Boolean" or sign == "Equals"
+    f"{kind}{sign}": (kind, sign)
+    for kind in _KINDS
+    for sign in _SIGNS
+    if kind != "Boolean" or sign == "Equals"
 }
 OPERATORS: Final = frozenset(
     {*COMPARISONS, *(f"{name}Path" for name in COMPARISONS), *_IS, "IsPresent", "StringMatches"}
@@ -79,10 +82,10 @@ def holds(rule: Rule, scope: Scope) -> bool:
 
 def _test(name: str, wanted: Any, variable: str, scope: Scope) -> bool:
     if name == "IsPresent":
-        return _present(variable, scope) == wanted
+        return _present(variable, scope) is wanted
     value = _at(variable, scope)
     if name in _IS:
-        return _IS[name](value) == wanted
+        return _IS[name](value) is wanted
     if name == "StringMatches":
         return isinstance(value, str) and _pattern(wanted).fullmatch(value) is not None
     if name.endswith("Path"):

@@ -34,7 +34,11 @@ class Diagnostic(NamedTuple):
     @property
     def spoken(self) -> str:
         """As InvalidDefinition has it."""
-        return f"{self.code}: {self.message} at {self.location}" if self.location else f"{self.code}: {self.message}"
+        return (
+            f"{self.code}: {self.message} at {self.location}"
+            if self.location
+            else f"{self.code}: {self.message}"
+        )
 
 
 def diagnose(text: str, express: bool = False) -> list[Diagnostic]:
@@ -195,8 +199,8 @@ class _Check:
         found = resources.parse(state["Resource"])
         if found is None:
             said = (
-                f"The resource provided {state['Resource']} is not recognized. The value is not a valid resource ARN, or "
-                "the resource is not available in this region."
+                f"The resource provided {state['Resource']} is not recognized. The value is not a valid resource ARN, "
+                "or the resource is not available in this region."
             )
             yield _wrong(said, f"{where}/Resource")
         elif self.express and found.kind == "activity":

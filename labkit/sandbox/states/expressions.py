@@ -1,6 +1,6 @@
 """JSONata in state machines: `{% $states.input.price * 2 %}`.
 
-Sources: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html (where expressions stand, `$states`,
+Sources: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html (expressions, `$states`,
 `$partition`, `$range`, `$hash`, `$random`, `$uuid`, `$parse`; `$eval` is not supported; an expression that gives
 nothing is an error). The words of the causes are AWS's as executions show them.
 """
@@ -8,6 +8,7 @@ nothing is an error). The words of the causes are AWS's as executions show them.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -18,9 +19,9 @@ from labkit.sandbox.states.errors import QUERY, StateFailed
 from labkit.sandbox.states.scope import Scope
 
 OPEN, CLOSE = "{%", "%}"
-_LONGEST_MS: Final = 5_000
-_DEEPEST: Final = 200
-"""An expression that runs away is stopped after so many milliseconds and calls inside calls. The figures are ours."""
+_MOST_STEPS: Final = 500_000
+_DEEPEST: Final = 400
+"""An expression that runs away is stopped after so many steps, and steps inside steps. The figures are ours."""
 
 
 def is_expression(value: Any) -> bool:
@@ -56,7 +57,7 @@ def _inside(text: str) -> str:
 def _compiled(expression: str) -> Any:
     import jsonata
 
-    compiled = jsonata.Jsonata(expression, timeout=_LONGEST_MS, stack=_DEEPEST)
+    compiled = jsonata.Jsonata(expression)
     if compiled.errors:
         raise compiled.errors[0]
     compiled.set_output_convert_nulls(False)
@@ -72,7 +73,9 @@ def _evaluated(expression: str, scope: Scope, field: str) -> Any:
     except Exception as error:  # whatever goes wrong inside is the expression's failure
         code = getattr(error, "error", "")
         said = f"{code}: {error}" if code else str(error) or type(error).__name__
-        text = f"The JSONata expression '{expression}' specified for the field '{field}' threw an error during "
+        text = (
+            f"The JSONata expression '{expression}' specified for the field '{field}' threw an error during "
+        )
         raise StateFailed(QUERY, f"{text}evaluation. {said}", location=field) from None
     if found is None:
         text = f"The JSONata expression '{expression}' specified for the field '{field}' returned nothing (undefined)."
@@ -92,8 +95,8 @@ def _json(value: Any, expression: str, field: str) -> Any:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
-    text = f"The JSONata expression '{expression}' specified for the field '{field}' returned an unsupported result type."
-    raise StateFailed(QUERY, text, location=field)
+    text = f"The JSONata expression '{expression}' specified for the field '{field}' returned an unsupported result "
+    raise StateFailed(QUERY, f"{text}type.", location=field)
 
 
 def _bindings(scope: Scope) -> Mapping[str, Any]:
@@ -104,7 +107,22 @@ def _bindings(scope: Scope) -> Mapping[str, Any]:
 
     states = {name: bound(value) for name, value in scope.data.items()} | {"context": dict(scope.context)}
     variables = {name: bound(value) for name, value in scope.variables.items()}
-    return {**_functions(scope.dice), **variables, "states": states}
+    return {**_functions(scope.dice), **variables, "states": states, **_bounds()}
+
+
+def _bounds() -> dict[str, Any]:
+    """What the interpreter calls before and after each step. It counts: the clock may stand still."""
+    steps, deep = itertools.count(1), [0]
+
+    def enter(*_: Any) -> None:
+        deep[0] += 1
+        if next(steps) > _MOST_STEPS or deep[0] > _DEEPEST:
+            raise RecursionError("The expression runs too long or too deep. Check for an infinite loop.")
+
+    def leave(*_: Any) -> None:
+        deep[0] -= 1
+
+    return {"__evaluate_entry": enter, "__evaluate_exit": leave}
 
 
 def _functions(dice: Callable[[], random.Random]) -> dict[str, Any]:
@@ -117,7 +135,7 @@ def _functions(dice: Callable[[], random.Random]) -> dict[str, Any]:
         return intrinsics.FUNCTIONS["States.ArrayRange"](first, last, step)  # type: ignore[no-any-return]
 
     return {
-        "partition": Jsonata.JLambda(lambda items, size: intrinsics.FUNCTIONS["States.ArrayPartition"](items, int(size))),
+        "partition": Jsonata.JLambda(_partition),
         "range": Jsonata.JLambda(numbers),
         "hash": Jsonata.JLambda(lambda text, name: intrinsics.FUNCTIONS["States.Hash"](text, name)),
         "random": Jsonata.JLambda(seeded),
@@ -125,6 +143,10 @@ def _functions(dice: Callable[[], random.Random]) -> dict[str, Any]:
         "parse": Jsonata.JLambda(json.loads),
         "eval": Jsonata.JLambda(_no_eval),
     }  # fmt: skip
+
+
+def _partition(items: Any, size: Any) -> Any:
+    return intrinsics.FUNCTIONS["States.ArrayPartition"](items, int(size))
 
 
 def _no_eval(*_: Any) -> Any:

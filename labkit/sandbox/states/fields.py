@@ -53,7 +53,17 @@ _IN_JSONATA: Final[dict[str, frozenset[str]]] = {
     "Map": _ONWARD | _TRIES | _MAP | {"Items", "Output", "Assign"},
 }
 _TEMPLATES: Final = ("Parameters", "ResultSelector", "ItemSelector", "Assign")
-_EXPRESSIONS: Final = ("Arguments", "Output", "Assign", "Items", "ItemSelector", "Seconds", "Timestamp", "Error", "Cause")
+_EXPRESSIONS: Final = (
+    "Arguments",
+    "Output",
+    "Assign",
+    "Items",
+    "ItemSelector",
+    "Seconds",
+    "Timestamp",
+    "Error",
+    "Cause",
+)
 _PATH_FIELDS: Final = (
     "InputPath", "OutputPath", "ItemsPath", "SecondsPath", "TimestampPath", "TimeoutSecondsPath",
     "HeartbeatSecondsPath", "MaxConcurrencyPath", "ToleratedFailureCountPath", "ToleratedFailurePercentagePath",
@@ -123,8 +133,11 @@ def _template(value: Any, at: str) -> Iterator[Problem]:
     if isinstance(value, dict):
         for name, item in value.items():
             if name.endswith(".$"):
-                if said := _path_problem(item):
-                    yield f"The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call", f"{at}/{name}"
+                if _path_problem(item):
+                    yield (
+                        f"The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call",
+                        f"{at}/{name}",
+                    )
             else:
                 yield from _template(item, f"{at}/{name}")
     elif isinstance(value, list):
@@ -144,7 +157,12 @@ def _expressions(value: Any, at: str) -> Iterator[Problem]:
 
 
 def _numbers(state: Mapping[str, Any], jsonata: bool) -> Iterator[Problem]:
-    for name, least in (("Seconds", 0), ("TimeoutSeconds", 1), ("HeartbeatSeconds", 1), ("MaxConcurrency", 0)):
+    for name, least in (
+        ("Seconds", 0),
+        ("TimeoutSeconds", 1),
+        ("HeartbeatSeconds", 1),
+        ("MaxConcurrency", 0),
+    ):
         value = state.get(name)
         if value is None or (jsonata and expressions.is_expression(value)):
             continue
@@ -174,11 +192,18 @@ def _rule(rule: Any, group: str, at: str, last: bool, jsonata: bool) -> Iterator
         if name.startswith("States.") and name not in KNOWN:
             yield f"The error name '{name}' is reserved and does not exist", f"{at}/ErrorEquals"
     if ALL in names and (len(names) > 1 or not last):
-        yield f"{ALL} must appear alone, and in the last {'retrier' if group == 'Retry' else 'catcher'}", f"{at}/ErrorEquals"
+        yield (
+            f"{ALL} must appear alone, and in the last {'retrier' if group == 'Retry' else 'catcher'}",
+            f"{at}/ErrorEquals",
+        )
     if group == "Catch":
         if "Next" not in rule:
             yield "These fields are required: [Next]", at
-        if not jsonata and rule.get("ResultPath", "$") is not None and not paths.is_reference(rule.get("ResultPath", "$")):
+        if (
+            not jsonata
+            and rule.get("ResultPath", "$") is not None
+            and not paths.is_reference(rule.get("ResultPath", "$"))
+        ):
             yield "Value is not a Reference Path: ResultPath", f"{at}/ResultPath"
         return
     for name, least in (("IntervalSeconds", 1), ("MaxAttempts", 0), ("MaxDelaySeconds", 1)):
@@ -201,7 +226,9 @@ def _choices(state: Mapping[str, Any], jsonata: bool) -> Iterator[Problem]:
         if not isinstance(rule, dict) or "Next" not in rule:
             yield "These fields are required: [Next]", at
         elif jsonata:
-            if not (expressions.is_expression(rule.get("Condition")) or isinstance(rule.get("Condition"), bool)):
+            if not (
+                expressions.is_expression(rule.get("Condition")) or isinstance(rule.get("Condition"), bool)
+            ):
                 yield "Condition must be a JSONata expression", f"{at}/Condition"
             else:
                 yield from _expressions(rule["Condition"], f"{at}/Condition")

@@ -30,13 +30,13 @@ def text_of(value: Any) -> str:
 def check_size(text: str, what: str, state: str) -> None:
     """Raise `States.DataLimitExceeded` for data that is too large."""
     if len(text) * 4 > LARGEST and len(text.encode()) > LARGEST:
-        said = f"The state/task '{state}' returned {what} with a size exceeding the maximum number of bytes service limit."
-        raise StateFailed(TOO_LARGE, said)
+        said = f"The state/task '{state}' returned {what} with a size exceeding the maximum number of bytes service"
+        raise StateFailed(TOO_LARGE, f"{said} limit.")
 
 
 def uses_jsonata(machine: State, state: State) -> bool:
     """Whether a state speaks JSONata: its own QueryLanguage, or the state machine's."""
-    return state.get("QueryLanguage", machine.get("QueryLanguage", "JSONPath")) == "JSONata"
+    return bool(state.get("QueryLanguage", machine.get("QueryLanguage", "JSONPath")) == "JSONata")
 
 
 # -- JSONPath ----------------------------------------------------------------------------------------
@@ -77,8 +77,8 @@ def _filled(name: str, text: Any, scope: Scope) -> Any:
         return intrinsics.evaluate(text, scope) if intrinsics.is_call(text) else look_up(text, scope)
     except (paths.NoResult, paths.InvalidPath):
         data = scope.context if text.startswith("$$") else scope.data
-        cause = f"The JSONPath '{text}' specified for the field '{name}' could not be found in the input '{text_of(data)}'"
-        raise StateFailed(RUNTIME, cause) from None
+        cause = f"The JSONPath '{text}' specified for the field '{name}' could not be found in the input"
+        raise StateFailed(RUNTIME, f"{cause} '{text_of(data)}'") from None
 
 
 def with_result(state: State, raw: Any, result: Any) -> Any:
@@ -128,5 +128,7 @@ def number_of(
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least or value != int(value):
         field = name if name in state else f"{name}Path"
-        raise StateFailed(RUNTIME, f"The {field} field refers to value {text_of(value)}, which is not a valid number.")
+        raise StateFailed(
+            RUNTIME, f"The {field} field refers to value {text_of(value)}, which is not a valid number."
+        )
     return value

@@ -22,7 +22,13 @@ _LONGEST: Final = 10_000
 """Characters that Base64Encode, Base64Decode and Hash take at most; the same page."""
 _MOST_ITEMS: Final = 1_000
 """Items ArrayRange gives at most; the same page."""
-_HASHES: Final = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
+_HASHES: Final = {
+    "MD5": "md5",
+    "SHA-1": "sha1",
+    "SHA-256": "sha256",
+    "SHA-384": "sha384",
+    "SHA-512": "sha512",
+}
 
 
 class InvalidFunction(ValueError):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from labkit.sandbox.states import branches, choices, expressions, flow, retries, tasks
-from labkit.sandbox.states.errors import NO_CHOICE, QUERY, RUNTIME, TIMEOUT, StateFailed
+from labkit.sandbox.states import branches, expressions, flow, retries, simple, tasks
+from labkit.sandbox.states.errors import QUERY, RUNTIME, TIMEOUT, StateFailed
 from labkit.sandbox.states.flow import text_of
 from labkit.sandbox.states.runs import MOST_EVENTS, Host, Run, Track
 from labkit.sandbox.states.scope import Scope
@@ -81,7 +81,7 @@ class Machine:
             tasks.expired(self, track, what)
         elif what == "wait":
             track.waiting = ""
-            self._step(track, self._waited)
+            self._step(track, functools.partial(simple.waited, self))
         else:
             track.waiting = ""
             run.ready.append(track.id)
@@ -116,7 +116,9 @@ class Machine:
         run.redrives, run.redriven, run.life = run.redrives + 1, self.host.now(), run.life + 1
         root = run.tracks[0]
         root.event = len(run.history)
-        self.record(root, "ExecutionRedriven", "executionRedrivenEventDetails", {"redriveCount": run.redrives})
+        self.record(
+            root, "ExecutionRedriven", "executionRedrivenEventDetails", {"redriveCount": run.redrives}
+        )
         limit = run.definition.get("TimeoutSeconds")
         if limit is not None:
             self.host.later(run, float(limit), -1, run.life, "expire")
@@ -168,7 +170,8 @@ class Machine:
 
     def _failed_inside(self, track: Track, failure: StateFailed) -> None:
         """A state failed by itself, not its task: AWS says where."""
-        where = f"An error occurred while executing the state '{track.name}' (entered at the event id #{track.entered_event}). "
+        entered = f"(entered at the event id #{track.entered_event})"
+        where = f"An error occurred while executing the state '{track.name}' {entered}. "
         failure = StateFailed(failure.error, where + (failure.cause or ""), location=failure.location)
         try:
             if failure.error == QUERY:
@@ -261,7 +264,9 @@ class Machine:
             output = flow.output_path(state, flow.with_result(state, track.data, result), scope)
         self.leave(track, state, output, assigned, state.get("Next"))
 
-    def leave(self, track: Track, state: State, output: Any, assigned: dict[str, Any], following: str | None) -> None:
+    def leave(
+        self, track: Track, state: State, output: Any, assigned: dict[str, Any], following: str | None
+    ) -> None:
         """Go on to the next state, or end the track."""
         text = text_of(output)
         flow.check_size(text, "a result", track.name)
@@ -331,11 +336,19 @@ class Machine:
         branches.drop_children(self, track)
         track.task = {}
         if self.run.single:
-            self.run.outcome |= {"status": "CAUGHT_ERROR", "error": failure, "catch": state["Catch"].index(rule)}
+            self.run.outcome |= {
+                "status": "CAUGHT_ERROR",
+                "error": failure,
+                "catch": state["Catch"].index(rule),
+            }
         try:
             if self.jsonata(state):
                 scope = self.scope(track, state, errorOutput=failure.output)
-                output = expressions.evaluate(rule["Output"], scope, "Output") if "Output" in rule else failure.output
+                output = (
+                    expressions.evaluate(rule["Output"], scope, "Output")
+                    if "Output" in rule
+                    else failure.output
+                )
                 assigned = expressions.evaluate(rule.get("Assign") or {}, scope, "Assign")
             else:
                 scope = self.scope(track, state)
@@ -367,8 +380,12 @@ class Machine:
             root.waiting = root.waiting if root.waiting == "children" else "failed"
         details: dict[str, Any] = {"output": output, "outputDetails": _FULL}
         if status != "SUCCEEDED":
-            details = {name: value for name, value in (("error", error), ("cause", cause)) if value is not None}
-        name = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "ABORTED": "Aborted", "TIMED_OUT": "TimedOut"}[status]
+            details = {
+                name: value for name, value in (("error", error), ("cause", cause)) if value is not None
+            }
+        name = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "ABORTED": "Aborted", "TIMED_OUT": "TimedOut"}[
+            status
+        ]
         self._append(root, f"Execution{name}", f"execution{name}EventDetails", details)
         run.status, run.output, run.error, run.cause = status, output, error, cause
         run.ended = self.host.now()
@@ -392,7 +409,11 @@ class Machine:
         if track.silent or not self.run.running:
             return
         if len(self.run.history) >= MOST_EVENTS - 1 and not self.run.express:
-            self.end("FAILED", RUNTIME, f"The execution reached the maximum number of history events ({MOST_EVENTS}).")
+            self.end(
+                "FAILED",
+                RUNTIME,
+                f"The execution reached the maximum number of history events ({MOST_EVENTS}).",
+            )
             raise _Stopped
         self._append(track, kind, key, details)
 
@@ -407,104 +428,8 @@ class Machine:
         track.event = event["id"]
         self.host.recorded(self.run, event)
 
-    # -- the simple states -------------------------------------------------------------------------
-
-    def _pass(self, track: Track, state: State) -> None:
-        if self.jsonata(state):
-            scope = self.scope(track, state)
-            output = expressions.evaluate(state["Output"], scope, "Output") if "Output" in state else track.data
-            assigned = expressions.evaluate(state.get("Assign") or {}, scope, "Assign")
-            self.leave(track, state, output, assigned, state.get("Next"))
-            return
-        scope = self.scope(track, state)
-        data = flow.effective_input(state, scope)
-        if "Parameters" in state:
-            data = flow.template(state["Parameters"], scope._replace(data=data))
-        result = state.get("Result", data)
-        assigned = flow.assigned(state, scope._replace(data=result))
-        output = flow.output_path(state, flow.with_result(state, track.data, result), scope)
-        self.leave(track, state, output, assigned, state.get("Next"))
-
-    def _succeed(self, track: Track, state: State) -> None:
-        scope = self.scope(track, state)
-        if self.jsonata(state):
-            output = expressions.evaluate(state["Output"], scope, "Output") if "Output" in state else track.data
-        else:
-            output = flow.output_path(state, flow.effective_input(state, scope), scope)
-        self.leave(track, state, output, {}, None)
-
-    def _fail(self, track: Track, state: State) -> None:
-        scope, jsonata = self.scope(track, state), self.jsonata(state)
-        said = []
-        for name in ("Error", "Cause"):
-            path = state.get(f"{name}Path")
-            if path is not None and path.startswith("States."):
-                said.append(flow.template({"value.$": path}, scope)["value"])
-            else:
-                said.append(flow.value_of(state, name, scope, jsonata))
-        self.failed(track, StateFailed(*said))
-
-    def _choice(self, track: Track, state: State) -> None:
-        scope, jsonata = self.scope(track, state), self.jsonata(state)
-        data = track.data
-        if not jsonata:
-            data = flow.effective_input(state, scope)
-            scope = scope._replace(data=data)
-        chosen: State | None = None
-        for rule in state["Choices"]:
-            if self._condition(rule, scope) if jsonata else choices.holds(rule, scope):
-                chosen = rule
-                break
-        if chosen is None and "Default" not in state:
-            raise StateFailed(NO_CHOICE, "No choice rule matched the input, and there is no Default.")
-        given = chosen if chosen is not None else state
-        if jsonata:
-            output = expressions.evaluate(given["Output"], scope, "Output") if "Output" in given else data
-            assigned = expressions.evaluate(given.get("Assign") or {}, scope, "Assign")
-        else:
-            assigned = flow.assigned(given, scope)
-            output = flow.output_path(state, data, scope)
-        self.leave(track, state, output, assigned, chosen["Next"] if chosen is not None else state["Default"])
-
-    @staticmethod
-    def _condition(rule: State, scope: Scope) -> bool:
-        found = expressions.evaluate(rule["Condition"], scope, "Condition")
-        if not isinstance(found, bool):
-            said = f"The JSONata expression '{rule['Condition']}' specified for the field 'Condition' returned an unexpected result type. Expected 'boolean'."
-            raise StateFailed(QUERY, said, location="Condition")
-        return found
-
-    def _wait(self, track: Track, state: State) -> None:
-        scope, jsonata = self.scope(track, state), self.jsonata(state)
-        if not jsonata:
-            scope = scope._replace(data=flow.effective_input(state, scope))
-        if "Timestamp" in state or "TimestampPath" in state:
-            text = flow.value_of(state, "Timestamp", scope, jsonata)
-            until = choices.moment(text)
-            if until is None:
-                said = f"The Timestamp parameter does not reference a valid ISO-8601 extended offset date-time format string: Timestamp == {text_of(text)}"
-                raise StateFailed(QUERY if jsonata else RUNTIME, said, location="Timestamp")
-            seconds = until - self.host.now()
-        else:
-            seconds = float(flow.number_of(state, "Seconds", scope, jsonata) or 0)
-        if seconds <= 0 or self.run.single:
-            self._waited(track, state)
-            return
-        track.epoch += 1
-        track.waiting = "wait"
-        self.host.later(self.run, seconds, track.id, track.epoch, "wait")
-
-    def _waited(self, track: Track, state: State) -> None:
-        if self.jsonata(state):
-            self.complete(track, state, track.data)
-            return
-        scope = self.scope(track, state)
-        data = flow.effective_input(state, scope)
-        assigned = flow.assigned(state, scope._replace(data=data))
-        self.leave(track, state, flow.output_path(state, data, scope), assigned, state.get("Next"))
-
 
 _WORK: Final = {
-    "Pass": Machine._pass, "Succeed": Machine._succeed, "Fail": Machine._fail, "Choice": Machine._choice,
-    "Wait": Machine._wait, "Task": tasks.begin, "Parallel": branches.parallel, "Map": branches.mapped,
+    "Pass": simple.passed, "Succeed": simple.succeed, "Fail": simple.fail, "Choice": simple.choice,
+    "Wait": simple.wait, "Task": tasks.begin, "Parallel": branches.parallel, "Map": branches.mapped,
 }  # fmt: skip

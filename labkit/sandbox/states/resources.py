@@ -1,6 +1,6 @@
 """What a Task state works with: a function, an activity, or an API of a service.
 
-Source: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html (which service supports which pattern)
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html (services and patterns)
 and connect-to-resource.html (patterns; Express workflows have request-response only).
 """
 
@@ -75,5 +75,9 @@ def parse(arn: object) -> Resource | None:
         known = pattern in ("", "waitForTaskToken") and action[0].islower()
         return Resource(arn, "service", name, action, pattern, True) if known else None
     if (service, action) in OPTIMIZED:
-        return Resource(arn, "service", service, action, pattern) if pattern in OPTIMIZED[service, action] else None
+        return (
+            Resource(arn, "service", service, action, pattern)
+            if pattern in OPTIMIZED[service, action]
+            else None
+        )
     return Resource(arn, "service", service, action, pattern) if service in OTHERS else None

@@ -1,7 +1,7 @@
 """Who tries again after an error, and when; and who catches it.
 
-Source: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html (defaults: 1 second, 3 attempts,
-rate 2.0; MaxDelaySeconds; JitterStrategy FULL takes any time from 0 to the computed one).
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html (defaults: 1 second, 3
+attempts, rate 2.0; MaxDelaySeconds; JitterStrategy FULL takes any time from 0 to the computed one).
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def delay(retrier: Rule, done: int, dice: random.Random) -> float | None:
     if done >= int(retrier.get("MaxAttempts", ATTEMPTS)):
         return None
     try:
-        wait = float(retrier.get("IntervalSeconds", INTERVAL)) * float(retrier.get("BackoffRate", RATE)) ** done
+        wait = (
+            float(retrier.get("IntervalSeconds", INTERVAL)) * float(retrier.get("BackoffRate", RATE)) ** done
+        )
     except OverflowError:
         wait = _LONGEST
     wait = min(wait, float(retrier.get("MaxDelaySeconds", _LONGEST)), _LONGEST)

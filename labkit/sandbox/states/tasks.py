@@ -56,13 +56,20 @@ def token_of(machine: Machine, track: Track) -> str:
     import base64
     import json
 
-    secret = machine.host.dice("token", machine.run.arn, track.id, track.epoch, machine.run.life).getrandbits(96)
+    secret = machine.host.dice("token", machine.run.arn, track.id, track.epoch, machine.run.life).getrandbits(
+        96
+    )
     plain = json.dumps([machine.run.arn, track.id, track.epoch, f"{secret:024x}"])
     return "AQC" + base64.b64encode(plain.encode()).decode()
 
 
 def _scheduled(
-    machine: Machine, track: Track, resource: Resource, arguments: Any, timeout: float | None, beat: float | None
+    machine: Machine,
+    track: Track,
+    resource: Resource,
+    arguments: Any,
+    timeout: float | None,
+    beat: float | None,
 ) -> None:
     long, short = _NAMES[resource.kind]
     details: dict[str, Any] = {}
@@ -72,7 +79,7 @@ def _scheduled(
         details["heartbeatInSeconds"] = int(beat)
     if resource.kind == "service":
         region = machine.run.arn.split(":")[3]
-        more = {
+        more: dict[str, Any] = {
             "resourceType": resource.resource_type, "resource": resource.shown, "region": region,
             "parameters": text_of(arguments),
         }  # fmt: skip
@@ -94,7 +101,7 @@ def started(machine: Machine, track: Track, worker: str = "") -> None:
 def submitted(machine: Machine, track: Track, output: Any) -> None:
     """The call went through; the result comes later."""
     resource = _resource(track)
-    details = {
+    details: dict[str, Any] = {
         "resourceType": resource.resource_type, "resource": resource.shown, "output": text_of(output),
         "outputDetails": _FULL,
     }  # fmt: skip
@@ -119,7 +126,9 @@ def answered(machine: Machine, track: Track, output: Any, failure: StateFailed |
     """The result of a task, or its failure."""
     if failure is not None:
         details = {"error": failure.error, "cause": failure.cause}
-        _ended(machine, track, "Failed", {name: value for name, value in details.items() if value is not None})
+        _ended(
+            machine, track, "Failed", {name: value for name, value in details.items() if value is not None}
+        )
         machine.failed(track, failure)
         return
 

@@ -32,9 +32,8 @@ DOCS: Final = "https://docs.aws.amazon.com/eventbridge/latest"
 # -- questions -------------------------------------------------------------------------------------------
 
 ten_entries = question(
-    "You put ten entries in one call. The call answers with HTTP status 200 and raises no "
-    "error. How many events are "
-    "on the bus?",
+    "You put ten entries in one call. The call answers with HTTP status 200 and raises no error. How many "
+    "events are on the bus?",
     a="All ten",
     b="None to ten: the answer says it for each entry",
     c="All ten or none",
@@ -47,9 +46,8 @@ ten_entries = question(
 )
 
 no_policy = question(
-    "A rule matches an event. The policy of its target, a queue, does not allow EventBridge to "
-    "write. There is no "
-    "dead-letter queue. What does the shop see, which put the event?",
+    "A rule matches an event. The policy of its target, a queue, does not allow EventBridge to write. "
+    "There is no dead-letter queue. What does the shop see, which put the event?",
     a="An error from put_events",
     b="An entry in FailedEntryCount",
     c="Nothing",
@@ -63,9 +61,8 @@ no_policy = question(
 )
 
 three_hours = question(
-    "A target cannot be reached for three hours. Its rule has the settings that EventBridge "
-    "uses when you say nothing. "
-    "What happens to an order from the first minute?",
+    "A target cannot be reached for three hours. Its rule has the settings that EventBridge uses when you "
+    "say nothing. What happens to an order from the first minute?",
     a="It is dropped after a few quick attempts",
     b="EventBridge goes on trying, and the order arrives when the target is back",
     c="It waits in the bus until you call for it",
@@ -78,8 +75,8 @@ three_hours = question(
 )
 
 nine_utc = question(
-    "A rule has the schedule cron(0 9 * * ? *). It is January. What time is it in Vienna when "
-    "the rule fires?",
+    "A rule has the schedule cron(0 9 * * ? *). It is January. What time is it in Vienna when the rule "
+    "fires?",
     a="09:00",
     b="10:00",
     c="08:00",
@@ -235,12 +232,10 @@ def some_orders(world: World, count: int, note: Callable[[], str] = str) -> list
     star=True,
     covers=("L182-L183",),
     hints=(
-        "The answer 200 means that EventBridge has understood the call. It does not mean that "
-        "it has taken every "
-        "entry. Where does the answer speak about each single entry?",
-        "`put_events` takes 1 to 10 `Entries`, below 1 MB together. The list `Entries` in the "
-        "answer has one result "
-        "for each entry, in the same order: with an `EventId`, or with an `ErrorCode`. See "
+        "The answer 200 means that EventBridge has understood the call. It does not mean that it has taken "
+        "every entry. Where does the answer speak about each single entry?",
+        "`put_events` takes 1 to 10 `Entries`, below 1 MB together. The list `Entries` in the answer has "
+        "one result for each entry, in the same order: with an `EventId`, or with an `ErrorCode`. See "
         f"{DOCS}/APIReference/API_PutEvents.html",
         '```\nfor one, result in zip(batch, answer["____"], strict=True):\n    if "ErrorCode" in result:\n'
         "        waiting.append(one)\n```",
@@ -256,6 +251,7 @@ def publish_orders(world: World, expect: Expect, *, publish: Callable[..., Any])
     )
     with world.rehearsal() as rehearsal:
         queue, orders = listen(world, EVERYTHING), some_orders(world, 250)
+        default = listen(world, {"source": ["orchard.shop"]}, bus="default")
         world.sandbox.faults.put("events.entry_fails", share=0.05)
         expect.call(
             "runs",
@@ -266,7 +262,7 @@ def publish_orders(world: World, expect: Expect, *, publish: Callable[..., Any])
         )
         world.sandbox.faults.clear("events.entry_fails")
         calls = len(rehearsal.trace.where(kind="call", service="events", caller="learner"))
-        judge_arrivals(expect, queue, orders)
+        judge_arrivals(expect, queue, default, orders)
         sent = len(queue.messages())
         expect(
             "calls",
@@ -279,18 +275,23 @@ def publish_orders(world: World, expect: Expect, *, publish: Callable[..., Any])
     judge_size(world, expect, publish)
 
 
-def judge_arrivals(expect: Expect, queue: Any, orders: list[dict[str, Any]]) -> None:
+def judge_arrivals(expect: Expect, queue: Any, default: Any, orders: list[dict[str, Any]]) -> None:
     """What came to the bus."""
     came = {str(body["detail"].get("order_id")): body["detail"] for body in bodies(queue)}
     missing = [order for order in orders if came.get(order["order_id"]) != order]
+    lost = len(set(order_ids(default)) & {order["order_id"] for order in orders})
     expect(
         "all",
         not missing,
         "Every order arrives on the bus `orchard`, as it is.",
-        seen=f"{len(orders) - len(missing)} of {len(orders)} orders arrived.",
-        why="An entry with an `ErrorCode` is not on the bus. Nobody packs it unless you send it again.",
-        action="Look at each result in the answer, send the failed entries again, and name the "
-        "bus in each entry.",
+        seen=f"{len(orders) - len(missing)} of {len(orders)} orders arrived."
+        + (f" {number(lost, 'order')} came to the bus `default`." if lost else ""),
+        why="Nobody who listens on `orchard` hears what is said on another bus."
+        if lost
+        else "An entry with an `ErrorCode` is not on the bus. Nobody packs it unless you send it again.",
+        action="Name the bus in each entry: `EventBusName`."
+        if lost
+        else "Look at each result in the answer, and send the failed entries again.",
     )
     twice = [name for name, count in order_ids(queue).items() if count > 1]
     expect(
@@ -326,6 +327,6 @@ def judge_size(world: World, expect: Expect, publish: Callable[..., Any]) -> Non
         seen=f"Of {len(heavy)} orders with long notes, {len(arrived)} arrived, in {number(calls, 'call')}. "
         f"{MOST_HEAVY_CALLS} calls are enough.",
         why="All entries of a call together stay below 1 MB. Half-empty calls cost time.",
-        action="Add up the weight of the entries. Begin a new batch only when the next one "
-        "would make it too large.",
+        action="Add up the weight of the entries. Begin a new batch only when the next one would make it "
+        "too large.",
     )

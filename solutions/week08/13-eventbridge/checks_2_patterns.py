@@ -132,11 +132,10 @@ def an_order(dice: Any) -> dict[str, Any]:
     star=True,
     covers=("L184", "L188-L196"),
     hints=(
-        "A pattern has the shape of the event: a field inside `detail` stands inside `detail` "
-        "in the pattern, too. "
-        "Where the event has a value, the pattern has a list.",
-        "The list holds values, or operators such as `numeric`, `anything-but`, `prefix` and "
-        "`exists`. Both ends of a "
+        "A pattern has the shape of the event: a field inside `detail` stands inside `detail` in the "
+        "pattern, too. Where the event has a value, the pattern has a list.",
+        "The list holds values, or operators such as `numeric`, `anything-but`, `prefix` and `exists`. "
+        "Both ends of a "
         f"range stand in one `numeric`. See {DOCS}/userguide/eb-create-pattern-operators.html",
         '```\n"big": {\n    "source": ["orchard.shop"],\n    "detail-type": ["Order Placed"],\n'
         '    "detail": {"total": [{"numeric": [">", 100, "____", 500]}]},\n}\n```',
@@ -152,53 +151,56 @@ def patterns(world: World, expect: Expect, *, patterns: dict[str, Any]) -> None:
             name: {body["detail"]["n"] for body in bodies(queue)} if queue else set()
             for name, queue in listeners.items()
         }
-    judged = {name: verdict(name, happened, caught[name]) for name in WANTED if listeners[name]}
+    judged = {
+        name: verdict(name, happened, caught[name]) if listeners[name] else "There is no such rule."
+        for name in WANTED
+    }
     expect(
         "stopped",
-        not judged.get("stopped"),
+        not judged["stopped"],
         "`stopped` finds the EC2 instances that have stopped, and nothing else.",
-        seen=judged.get("stopped", ""),
+        seen=judged["stopped"],
         why="This is the pattern of the syllabus.",
         action="All three fields count: `source`, `detail-type`, and `state` inside `detail`.",
     )
     expect(
         "big",
-        not judged.get("big"),
+        not judged["big"],
         "`big` finds orders above 100, up to 500.",
-        seen=judged.get("big", ""),
+        seen=judged["big"],
         why="Two conditions in two objects of a list mean `or`.",
         action="Put both ends of the range into one `numeric`.",
     )
     expect(
         "not_card",
-        not judged.get("not_card"),
+        not judged["not_card"],
         "`not_card` finds orders whose payment method is there and is not card.",
-        seen=judged.get("not_card", ""),
+        seen=judged["not_card"],
         why="`anything-but` also finds values that you have never heard of.",
-        action="The field `method` stands inside `payment`, and that inside `detail`. Use "
-        "`anything-but` there.",
+        action="The field `method` stands inside `payment`, and that inside `detail`. Use `anything-but` "
+        "there.",
     )
     expect(
         "vienna",
-        not judged.get("vienna"),
+        not judged["vienna"],
         "`vienna` finds orders whose postcode begins with 1.",
-        seen=judged.get("vienna", ""),
+        seen=judged["vienna"],
         why="A postcode is a text. A number does not begin with anything.",
         action="The field `postcode` stands inside `address`, and that inside `detail`. Use `prefix` there.",
     )
     expect(
         "no_coupon",
-        not judged.get("no_coupon"),
+        not judged["no_coupon"],
         "`no_coupon` finds orders without a field `coupon`.",
-        seen=judged.get("no_coupon", ""),
+        seen=judged["no_coupon"],
         why="A field that is `null` is there all the same.",
         action="Ask whether the field exists, not what it holds.",
     )
     expect(
         "hurry",
-        not judged.get("hurry"),
+        not judged["hurry"],
         "`hurry` finds orders that are express or above 1000.",
-        seen=judged.get("hurry", ""),
+        seen=judged["hurry"],
         why="Two fields beside each other in a pattern mean `and`.",
         action="Put the two conditions into the list of `$or`, each in an object of its own.",
     )

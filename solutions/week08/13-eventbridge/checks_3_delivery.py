@@ -25,13 +25,11 @@ DOORS: Final = {"queue": ":sqs:", "function": ":lambda:", "log": ":logs:"}
     star=True,
     covers=("L185", "L135"),
     hints=(
-        "The rule may call whom it likes. It is the target that says who may come in. Who is it "
-        "that comes, what does "
-        "it want to do, and on whose behalf does it come?",
+        "The rule may call whom it likes. It is the target that says who may come in. Who is it that "
+        "comes, what does it want to do, and on whose behalf does it come?",
         "Queue: `set_queue_attributes` with `Policy`, action `sqs:SendMessage`. Function: "
-        "`add_permission`, action "
-        "`lambda:InvokeFunction`, with `SourceArn`. Log group: `put_resource_policy`, actions "
-        "`logs:CreateLogStream` and "
+        "`add_permission`, action `lambda:InvokeFunction`, with `SourceArn`. Log group: "
+        "`put_resource_policy`, actions `logs:CreateLogStream` and "
         f"`logs:PutLogEvents`. See {DOCS}/userguide/eb-use-resource-based.html",
         '```\n"Condition": {"ArnEquals": {"aws:SourceArn": ____}}\n```',
     ),
@@ -64,8 +62,8 @@ def three_doors(world: World, expect: Expect) -> None:
         "An order comes to the function `loyalty`.",
         seen=refused(said, arns["function"]),
         why="A function lets nobody in who is not named in its resource policy.",
-        action="Use `add_permission` with the principal `events.amazonaws.com` and the rule's "
-        "ARN as `SourceArn`.",
+        action="Use `add_permission` with the principal `events.amazonaws.com` and the rule's ARN as "
+        "`SourceArn`.",
     )
     expect(
         "log",
@@ -141,12 +139,11 @@ LATE: Final = (140, 150, 165)  # these are less than an hour old when it is over
     star=True,
     covers=("L185",),
     hints=(
-        "Two questions. How long should EventBridge go on trying? And where should an order be "
-        "when that time is over?",
+        "Two questions. How long should EventBridge go on trying? And where should an order be when that "
+        "time is over?",
         "A target in `put_targets` has a `RetryPolicy` (`MaximumEventAgeInSeconds`, "
-        "`MaximumRetryAttempts`) and a "
-        "`DeadLetterConfig` with the ARN of a queue. EventBridge must be allowed to write to "
-        "that queue, too. See "
+        "`MaximumRetryAttempts`) and a `DeadLetterConfig` with the ARN of a queue. EventBridge must be "
+        "allowed to write to that queue, too. See "
         f"{DOCS}/userguide/eb-rule-dlq.html",
         '```\n"RetryPolicy": {"MaximumEventAgeInSeconds": ____},\n"DeadLetterConfig": {"Arn": dead_arn},\n```',
     ),
@@ -186,8 +183,8 @@ def outage(world: World, expect: Expect, *, redrive: Callable[..., Any]) -> None
             "redriven",
             redrive,
             wanted="`redrive` brings every order from the dead-letter queue to the warehouse, once.",
-            action="Read what SQS answered. A message move task takes only from the dead-letter "
-            "queue of another queue.",
+            action="Read what SQS answered. A message move task takes only from the dead-letter queue of "
+            "another queue.",
         )
     world.clock.advance(minutes=10)
     there, left = order_ids(warehouse), order_ids(dead) if dead else Counter()
@@ -238,8 +235,8 @@ def judge_outage(
     expect(
         "aside",
         all(in_time),
-        "An hour after it came, an order that could not be delivered is in the dead-letter "
-        "queue, with its `ERROR_CODE`.",
+        "An hour after it came, an order that could not be delivered is in the dead-letter queue, with its "
+        "`ERROR_CODE`.",
         seen=f"{sum(in_time)} of {len(in_time)} such orders were there 70 minutes after they came.",
         why="A person has to see them on the same day.",
         action="Set `MaximumEventAgeInSeconds` to one hour and give the target a dead-letter queue.",
@@ -265,11 +262,10 @@ def judge_outage(
     minutes=10,
     covers=("L185",),
     hints=(
-        "EventBridge can write a new, smaller letter for each event before it sends it. What "
-        "does the letter say, and "
-        "where in the event do its words come from?",
-        "Give the target an `InputTransformer`: `InputPathsMap` gives names to values, with "
-        "paths that begin at `$`, the "
+        "EventBridge can write a new, smaller letter for each event before it sends it. What does the "
+        "letter say, and where in the event do its words come from?",
+        "Give the target an `InputTransformer`: `InputPathsMap` gives names to values, with paths that "
+        "begin at `$`, the "
         f"whole event. `InputTemplate` uses the names. See {DOCS}/userguide/eb-transform-target-input.html",
         '```\n"InputPathsMap": {"to": "$.detail.____", "order": "$.detail.order_id"},\n'
         '"InputTemplate": \'{"to": <to>, "text": "Order <order> has been sent."}\',\n```',
@@ -302,8 +298,8 @@ def only_needed(world: World, expect: Expect) -> None:
         if strange
         else f"Three orders were sent, and the function got {number(len(got), 'of them', 'of them')}.",
         why="The function needs an address and a text. Everything else can only do harm.",
-        action="Compare the names, the paths and the template. A path begins at the whole "
-        "event: `$.detail...`.",
+        action="Compare the names, the paths and the template. A path begins at the whole event: "
+        "`$.detail...`.",
     )
     log = "\n".join(lines)
     leaked = [
@@ -318,8 +314,8 @@ def only_needed(world: World, expect: Expect) -> None:
         "No name, phone number or street stands in the log of the function.",
         seen=f"In the log of the function stands {shown(leaked)}.",
         why="Logs are kept for long and read by many.",
-        action="Send less: pick single values with the `InputPathsMap`. Is there an old target "
-        "beside the new one?",
+        action="Send less: pick single values with the `InputPathsMap`. Is there an old target beside the "
+        "new one?",
     )
 
 

@@ -19,12 +19,11 @@ LOOP: Final = 60
     minutes=14,
     covers=("L184", "L188-L196"),
     hints=(
-        "The function hears everything, also its own voice. How can the rule tell the "
-        "function's voice from the voice "
-        "of the shop? And what number would have told you of the trouble in the first minute?",
-        "`put_rule` replaces the pattern. `anything-but` fits every kind but one. For the "
-        "alarm: `put_metric_alarm` on the "
-        "metric `Invocations` with the statistic `Sum`. See "
+        "The function hears everything, also its own voice. How can the rule tell the function's voice "
+        "from the voice of the shop? And what number would have told you of the trouble in the first "
+        "minute?",
+        "`put_rule` replaces the pattern. `anything-but` fits every kind but one. For the alarm: "
+        "`put_metric_alarm` on the metric `Invocations` with the statistic `Sum`. See "
         f"{DOCS}/userguide/eb-create-pattern-operators.html and {DOCS}/userguide/eb-monitoring.html",
         '```\n{"source": ["orchard.shop"], "detail-type": [{"anything-but": "____"}]}\n```',
     ),
@@ -54,8 +53,8 @@ def loop(world: World, expect: Expect) -> None:
         not missed,
         "Every other event of the shop starts the function, and `Order Enriched` follows.",
         seen=f"An event {shown([repr(one) for one in missed])} of the shop was not enriched.",
-        why="Next year the shop will have events that nobody has thought of yet. And a rule "
-        "that is disabled matches nothing.",
+        why="Next year the shop will have events that nobody has thought of yet. And a rule that is "
+        "disabled matches nothing.",
         action="Say what the rule does not want, instead of listing what it wants.",
     )
     strange = [
@@ -107,8 +106,8 @@ def judge_alarm(world: World, expect: Expect) -> None:
         "In a loop with 60 calls a minute, the alarm rings within ten minutes.",
         seen="With 60 calls in each minute, no such alarm rings within ten minutes.",
         why="You want to hear of it before the bill comes.",
-        action="Add the calls up (`Sum`) over a short period, and look for a threshold below "
-        "what a loop makes.",
+        action="Add the calls up (`Sum`) over a short period, and look for a threshold below what a loop "
+        "makes.",
     )
     expect(
         "silent",
@@ -116,8 +115,8 @@ def judge_alarm(world: World, expect: Expect) -> None:
         "In the busiest minutes of the year, with 20 calls each, the alarm is silent.",
         seen="With 20 calls in each minute, an alarm rings." if watching else "There is no such alarm.",
         why="An alarm that rings for nothing is soon ignored.",
-        action="How many calls are there in one period of your alarm on a busy day? The "
-        "threshold must be higher.",
+        action="How many calls are there in one period of your alarm on a busy day? The threshold must be "
+        "higher.",
     )
 
 

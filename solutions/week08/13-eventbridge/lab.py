@@ -439,7 +439,7 @@ patterns = {
     },
 }
 
-# %% wrong because="Does each value stand in a list?" finds="valid"
+# %% wrong because="Does each value stand in a list?" finds="valid,stopped"
 order = {"source": ["orchard.shop"], "detail-type": ["Order Placed"]}
 patterns = {
     "stopped": {
@@ -1460,7 +1460,7 @@ def replay_hour(start, end):
     )
 
 
-# %% wrong because="Do you put the events on the bus by hand, as new events?" finds="window,ledger"
+# %% wrong because="Who starts the replay?" finds="window,ledger"
 from decimal import Decimal
 
 
@@ -1470,7 +1470,7 @@ def book(body):
 
 
 def replay_hour(start, end):
-    print("the queue is empty, so there is nothing to put")
+    print("replaying from", start, "to", end)
 
 
 # %% wrong because="What is the name of a replay that was there before?" finds="runs"
@@ -1661,7 +1661,7 @@ def remind(order_id, placed_at):
     )
 
 
-# %% wrong because="Which hour does the clock show when you add 36 hours to a local time?" finds="reminder"
+# %% wrong because="Which hour does the clock show when you add 36 hours to a local time?" finds="hours"
 put_schedule(
     Name="daily-report",
     ScheduleExpression="cron(0 9 * * ? *)",
@@ -1682,7 +1682,7 @@ def remind(order_id, placed_at):
     )
 
 
-# %% wrong because="In which time zone does `at(...)` read your local time?" finds="reminder"
+# %% wrong because="In which time zone does `at(...)` read your local time?" finds="hours"
 put_schedule(
     Name="daily-report",
     ScheduleExpression="cron(0 9 * * ? *)",
@@ -1717,7 +1717,7 @@ def remind(order_id, placed_at):
     put_schedule(
         Name=f"remind-{order_id}",
         ScheduleExpression="rate(36 hours)",
-        StartDate=placed_at + timedelta(hours=36),
+        StartDate=placed_at.astimezone(UTC) + timedelta(hours=36),
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={"Arn": reminders_arn, "RoleArn": scheduler_role, "Input": order_id},
     )
@@ -1854,17 +1854,17 @@ events.put_rule(Name="enrich", EventPattern=json.dumps({"source": [{"prefix": ""
 # %% solution
 pattern = {"source": ["orchard.shop"], "detail-type": [{"anything-but": "Order Enriched"}]}
 events.put_rule(Name="enrich", EventPattern=json.dumps(pattern))
-cloudwatch.put_metric_alarm(
-    AlarmName="enrich-runs-wild",  # survives: any name will do
+cloudwatch.put_metric_alarm(  # survives: any name will do, and any limit between 20 and 60 calls a minute
+    AlarmName="enrich-runs-wild",
     Namespace="AWS/Events",
     MetricName="Invocations",
     Dimensions=[{"Name": "RuleName", "Value": "enrich"}],
     Statistic="Sum",
-    Period=60,  # survives: two minutes are short enough, too
-    EvaluationPeriods=1,  # survives: the same in two minutes is soon enough, too
-    Threshold=40,  # survives: everything from 20 to 60 a minute is right
+    Period=60,
+    EvaluationPeriods=1,
+    Threshold=40,
     ComparisonOperator="GreaterThanThreshold",
-    TreatMissingData="notBreaching",  # survives: what a gap means is not part of the task
+    TreatMissingData="notBreaching",
 )
 
 # %% right because="the output gets a source of its own, and the alarm is on the function"

@@ -672,16 +672,11 @@ def judge_rush(world: World, expect: Expect, send_orders: Callable[..., Any], qu
         "throttled",
         not failed and waited < 0.01 and (high or pace <= DEFAULT_LIMIT),
         "While orders come in at 2,500 a second, SQS refuses no call.",
-        seen=f"{len(orders)} orders came in 0.16 seconds, and `send_orders` made {number(len(calls), 'call')}. In a whole "
-        f"second that is about {pace:,.0f}. "
-        + (
-            f"SQS refused {len(failed)} of them for good ({failed[0].error})."
-            if failed
-            else "Orders were sent late: SQS refused calls, and boto3 waited before it tried again; or your function "
-            "waited itself."
-            if waited >= 0.01
-            else f"This queue takes {DEFAULT_LIMIT}."
-        ),
+        seen="`send_orders` could not keep up. SQS refuses calls that come too fast. boto3 then waits and tries "
+        "again, and gives up after a few tries. So orders were sent late, or not at all."
+        if failed or waited >= 0.01
+        else f"{len(orders)} orders came in 0.16 seconds, and `send_orders` made {number(len(calls), 'call')}. "
+        f"In a whole second that is about {pace:,.0f}. This queue takes {DEFAULT_LIMIT}.",
         why="A shop that has to wait for its queue falls further behind with every second of the sale.",
         action="Make fewer calls, or give the queue a higher limit. One of the two is enough.",
     )

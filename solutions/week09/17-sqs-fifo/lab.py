@@ -37,8 +37,9 @@ sqs = boto3.client("sqs")
 # nothing.](lanes.svg)
 #
 # Each message in a FIFO queue carries a **message group id**. Messages of one group stay in the order in which they
-# were sent. While one of them is in flight, nobody receives another one of that group. Messages of different groups
-# have nothing to do with each other. So there are as many lines as there are groups.
+# were sent. While one of them is in flight, nobody receives another one of that group. (One receive of up to ten messages
+# can bring several of a group, in order, to one worker.) Messages of different groups have nothing to do with each other.
+# So there are as many lines as there are groups.
 
 # %% [markdown]
 # ## Predict
@@ -836,6 +837,16 @@ lab.check("charge_once", work=work)
 lab.snapshot("half-time")
 
 # %% [markdown]
+# The queues of the examples have done their work. The next cell deletes them. (The name of a deleted queue is taken for
+# another 60 seconds.)
+
+# %%
+for name in ("tea", "old-orders", "demo", "prices", "till"):
+    for queue_url in sqs.list_queues(QueueNamePrefix=name).get("QueueUrls", []):
+        sqs.delete_queue(QueueUrl=queue_url)
+lab.clock.advance(seconds=61)
+
+# %% [markdown]
 # ## How fast is a line?
 #
 # A FIFO queue takes a limited number of calls in a second. More are refused with the error `RequestThrottled`: you are
@@ -1400,7 +1411,8 @@ lab.check("poison", work=work)
 
 # %% [markdown]
 # When the address is repaired, take the customer off the table `on-hold`, and send the steps back with
-# `start_message_move_task`. They keep their groups, and their order in each group.
+# `start_message_move_task`. SQS sends the oldest first. It takes no care of new steps that come in meanwhile: do it while
+# that customer is quiet.
 
 # %% [markdown]
 # ## An ordered chain

@@ -10,7 +10,20 @@ from typing import Any, Final
 from labkit.judging import Expect, World, exercise, question
 
 DOCS: Final = "https://docs.aws.amazon.com/sns/latest"
-NAMES: Final = ("Amara", "Bao", "Chloé", "Dilnoza", "Elif", "Farid", "Goran", "Hina", "Ines", "Jamal", "Kofi", "Lena")
+NAMES: Final = (
+    "Amara",
+    "Bao",
+    "Chloé",
+    "Dilnoza",
+    "Elif",
+    "Farid",
+    "Goran",
+    "Hina",
+    "Ines",
+    "Jamal",
+    "Kofi",
+    "Lena",
+)
 GOODS: Final = ("tea", "lamp", "boots", "quilt", "kettle", "globe", "basket", "candle", "radio", "map")
 
 # -- questions -------------------------------------------------------------------------------------------
@@ -22,7 +35,8 @@ no_consent = question(
     b="A message id, as always, and the message never comes",
     c="A message id, and the message comes as soon as the policy allows it",
     answer="b",
-    because="Publishing and delivering are two things. The publisher only learns that the topic took the message. A queue "
+    because="Publishing and delivering are two things. The publisher only learns that the topic took the "
+    "message. A queue "
     "that refuses is a client error, and SNS does not try again after a client error.",
     why_not={
         "a": "The topic took the message, so the call succeeds. The publisher never hears about a subscriber.",
@@ -37,7 +51,8 @@ no_attribute = question(
     b="It is not delivered",
     c="The publish call fails",
     answer="b",
-    because="A filter needs a value to look at. A message without the attribute does not match, whatever the rule says "
+    because="A filter needs a value to look at. A message without the attribute does not match, whatever the "
+    "rule says "
     "about its value.",
     why_not={
         "a": "Anything-but means: there is a value, and it is none of these.",
@@ -110,10 +125,12 @@ DEPARTMENTS: Final = ("packing", "billing", "statistics")
     star=True,
     covers=("L276-L279", "L285"),
     hints=(
-        "A queue is a door with a list of guests. Who rings, what does the guest want to do, and on whose behalf? The "
+        "A queue is a door with a list of guests. Who rings, what does the guest want to do, and on whose "
+        "behalf? The "
         "list of guests stands at the queue, not at the topic.",
         "Write the principal of SNS, the action of SQS that puts a message in, and the ARN of the topic under "
-        f"`aws:SourceArn`. Then `sns.subscribe` with `Protocol` and `Endpoint`. See {DOCS}/dg/subscribe-sqs-queue-to-sns-topic.html",
+        f"`aws:SourceArn`. Then `sns.subscribe` with `Protocol` and `Endpoint`. See "
+        f"{DOCS}/dg/subscribe-sqs-queue-to-sns-topic.html",
         '```\n"Principal": {"Service": "sns.amazonaws.com"},\n"Action": "sqs:SendMessage",\n'
         '"Condition": {"ArnEquals": {"aws:SourceArn": ____}},\n```',
     ),
@@ -196,7 +213,8 @@ Sale = dict[str, str]
     star=True,
     covers=("L286", "L290-L291"),
     hints=(
-        "The sieve hangs at the subscription, and it looks at labels. Ask for each desk: must the label have one certain "
+        "The sieve hangs at the subscription, and it looks at labels. Ask for each desk: must the label have "
+        "one certain "
         "value, begin with something, be a number in a range, be there at all, or be anything else?",
         "`set_subscription_attributes` with `FilterPolicy`. The words are `numeric`, `prefix`, `exists` and "
         f"`anything-but`; an exact value needs no word. See {DOCS}/dg/example-filter-policies.html",
@@ -283,7 +301,13 @@ def a_sale(world: World, place: int) -> Sale:
         "country": pick(("PT", "PT", "KE", "UZ", "VN", "DE")),
         "gift_note": pick(("true", "with love", "happy birthday")),
     }
-    for name, share in (("delivery", 0.1), ("total", 0.1), ("sku", 0.1), ("country", 0.2), ("gift_note", 0.6)):
+    for name, share in (
+        ("delivery", 0.1),
+        ("total", 0.1),
+        ("sku", 0.1),
+        ("country", 0.2),
+        ("gift_note", 0.6),
+    ):
         if world.random.random() < share:
             del sale[name]
     return sale
@@ -326,7 +350,10 @@ class Sorted:
         extra = [sale for sale in self._stories if not wants(sale) and sale["text"] in got]
         parts = []
         if lost:
-            parts.append(f"{number(len(lost), 'order')} of {len(self._stories)} did not come, such as one with {shown(lost[0])}")
+            parts.append(
+                f"{number(len(lost), 'order')} of {len(self._stories)} did not come, such as one with "
+                f"{shown(lost[0])}"
+            )
         if extra:
             parts.append(f"{number(len(extra), 'order')} too many came, such as one with {shown(extra[0])}")
         self._words[desk] = ". ".join(parts) + "." if parts else f"{number(len(got), 'order')} came."
@@ -339,7 +366,10 @@ class Sorted:
 
 def shown(sale: Sale) -> str:
     """The attributes of a sale in few words."""
-    return ", ".join(f"{name}={value}" for name, value in sale.items() if name != "text") or "no attribute at all"
+    return (
+        ", ".join(f"{name}={value}" for name, value in sale.items() if name != "text")
+        or "no attribute at all"
+    )
 
 
 # -- 18.3 ------------------------------------------------------------------------------------------------
@@ -353,11 +383,14 @@ PARTNER_DESKS: Final = ("partner-express", "partner-big", "partner-all")
     minutes=7,
     covers=("L290",),
     hints=(
-        "There are no labels on these letters, so somebody has to open them. Who is told to look inside, and what happens "
+        "There are no labels on these letters, so somebody has to open them. Who is told to look inside, and "
+        "what happens "
         "to a letter that cannot be read?",
-        "A subscription has the attribute `FilterPolicyScope`. Set it before you set a policy with keys inside keys. A "
+        "A subscription has the attribute `FilterPolicyScope`. Set it before you set a policy with keys "
+        "inside keys. A "
         f"subscription without a filter gets everything. See {DOCS}/dg/sns-message-filtering-scope.html",
-        '```\nsns.set_subscription_attributes(\n    SubscriptionArn=partner_desks[desk], AttributeName="FilterPolicyScope", '
+        "```\nsns.set_subscription_attributes(\n    SubscriptionArn=partner_desks[desk], "
+        'AttributeName="FilterPolicyScope", '
         'AttributeValue="Message____"\n)\n```',
     ),
 )
@@ -383,7 +416,9 @@ def by_body(world: World, expect: Expect) -> None:
             )
         world.clock.advance(seconds=5)
         got = {name: Counter(texts(queue)) for name, queue in queues.items() if queue is not None}
-    lost, extra = differences(sent, got["partner-express"], lambda order: order["shipping"]["kind"] == "express")
+    lost, extra = differences(
+        sent, got["partner-express"], lambda order: order["shipping"]["kind"] == "express"
+    )
     expect(
         "express",
         not lost and not extra,
@@ -406,7 +441,9 @@ def by_body(world: World, expect: Expect) -> None:
         "all",
         not lost,
         "`partner-all` gets every message, also a text that is not JSON.",
-        seen=f"{number(len(lost), 'message')} of {len(sent)} did not come, such as {lost[0]!r}." if lost else "All came.",
+        seen=f"{number(len(lost), 'message')} of {len(sent)} did not come, such as {lost[0]!r}."
+        if lost
+        else "All came.",
         why="What no desk takes would be gone for ever, and nobody would know.",
         action="Let one subscription have no filter at all.",
     )
@@ -420,7 +457,10 @@ def partner_text(world: World, place: int) -> tuple[str, dict[str, Any] | None]:
     order = {
         "id": world.word(),
         "total": pick((12.5, 255, 499.99, 500, 501, 640.5, 1000)),
-        "shipping": {"kind": pick(("express", "express", "standard", "pickup")), "country": pick(("PT", "KE", "VN"))},
+        "shipping": {
+            "kind": pick(("express", "express", "standard", "pickup")),
+            "country": pick(("PT", "KE", "VN")),
+        },
     }
     return json.dumps(order), order
 
@@ -450,9 +490,11 @@ def difference(lost: list[str], extra: list[str]) -> str:
     minutes=9,
     covers=("L283-L284",),
     hints=(
-        "One letter can hold several versions of itself, each marked with whom it is for. And one of the readers wants "
+        "One letter can hold several versions of itself, each marked with whom it is for. And one of the "
+        "readers wants "
         "the bare letter, without the envelope.",
-        '`publish` with `MessageStructure="json"`; the message is then a JSON text with the keys `default`, `sms`, `email` '
+        '`publish` with `MessageStructure="json"`; the message is then a JSON text with the keys `default`, '
+        "`sms`, `email` "
         "and `sqs`, and each value is a text. The subscription attribute is `RawMessageDelivery`. See "
         f"{DOCS}/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html",
         '```\ntexts = {"default": "...", "sms": ____, "email": "...", "sqs": json.dumps(order)}\n'
@@ -509,12 +551,16 @@ def announce(world: World, expect: Expect, *, announce: Callable[..., Any]) -> N
         "sms",
         any(order["id"] in text and len(text) <= 100 for text in sms),
         "The phone gets the order id in at most 100 characters.",
-        seen=f"The phone got a text of {len(sms[0])} characters: {sms[0][:60]!r}..." if sms else "The phone got nothing.",
+        seen=f"The phone got a text of {len(sms[0])} characters: {sms[0][:60]!r}..."
+        if sms
+        else "The phone got nothing.",
         why="A text message holds 140 bytes. A longer one is sent, and billed, in several parts.",
         action="Give the message a text of its own for the protocol of phones.",
     )
     mail = [entry.body for entry in new if entry.kind == "email"]
-    told_all = [text for text in mail if order["customer"] in text and all(one in text for one in order["items"])]
+    told_all = [
+        text for text in mail if order["customer"] in text and all(one in text for one in order["items"])
+    ]
     expect(
         "mail",
         told_all,

@@ -61,10 +61,13 @@ def open_door() -> Iterator[Door]:
     hints=(
         "Everything in a post is written by its sender, also the name of the topic and the place of the proof. Which "
         "one thing can a forger not make? And what is it worth when he may choose where you look it up?",
-        "Look at the host of `SigningCertURL` with `urlsplit(...).netloc`, at `TopicArn`, then at the signature; keep each "
-        f"`MessageId`. `confirm_subscription` takes `TopicArn` and `Token`. See {DOCS}/dg/sns-verify-signature-of-message.html",
-        "```\nplace = urlsplit(post[\"SigningCertURL\"])\n"
-        'if place.scheme != "https" or not re.fullmatch(r"sns\\.[a-z0-9-]+\\.____", place.netloc):\n    return 403\n```',
+        "Look at the host of `SigningCertURL` with `urlsplit(...).netloc`, at `TopicArn`, then at the "
+        "signature; keep each "
+        f"`MessageId`. `confirm_subscription` takes `TopicArn` and `Token`. See "
+        f"{DOCS}/dg/sns-verify-signature-of-message.html",
+        '```\nplace = urlsplit(post["SigningCertURL"])\n'
+        'if place.scheme != "https" or not re.fullmatch(r"sns\\.[a-z0-9-]+\\.____", place.netloc):\n    '
+        "return 403\n```",
     ),
 )
 def webhook(world: World, expect: Expect, *, webhook: Callable[..., Any]) -> None:
@@ -122,7 +125,9 @@ def judge_real(world: World, expect: Expect, webhook: Callable[..., Any], arn: s
         seen=f"SNS asked whether it may send. The webhook answered {status!r}, and the subscription "
         f"{'was confirmed' if confirmed(world, subscription) else 'still waits'}.",
         why="Without a yes, SNS sends nothing, and deletes the subscription after two days.",
-        action="For a post of the type `SubscriptionConfirmation`, call `sns.confirm_subscription`.",
+        action="Return 200 when you have confirmed."
+        if confirmed(world, subscription)
+        else "For a post of the type `SubscriptionConfirmation`, call `sns.confirm_subscription`.",
     )
     post, text = notification(world, arn, door)
     status = called(expect, webhook, post, vans)
@@ -150,7 +155,9 @@ def judge_real(world: World, expect: Expect, webhook: Callable[..., Any], arn: s
 
 def judge_foreign(world: World, expect: Expect, webhook: Callable[..., Any], arn: str, door: Door) -> None:
     """A stranger subscribes this webhook to a topic of his own: everything is signed by SNS."""
-    other = world.client("sns").create_topic(Name=world.word(), Attributes={"SignatureVersion": "2"})["TopicArn"]
+    other = world.client("sns").create_topic(Name=world.word(), Attributes={"SignatureVersion": "2"})[
+        "TopicArn"
+    ]
     vans: list[Any] = []
     subscription = subscribe(world, other)
     headers, body = door.posts[-1]
@@ -199,17 +206,23 @@ def judge_forged(world: World, expect: Expect, webhook: Callable[..., Any], arn:
 
 
 def judge_places(
-    world: World, expect: Expect, webhook: Callable[..., Any], arn: str, door: Door, forge: Callable[[dict[str, Any]], str]
+    world: World,
+    expect: Expect,
+    webhook: Callable[..., Any],
+    arn: str,
+    door: Door,
+    forge: Callable[[dict[str, Any]], str],
 ) -> None:
     """A forger signs with a key of his own and says where its certificate lies: on his web server."""
     (headers, body), _ = notification(world, arn, door)
+    now = datetime.fromtimestamp(world.clock.time(), UTC)
     for place in BAD_PLACES:
         url = place.format(word=world.word())
         post = json.loads(body) | {
             "Message": f"give it all to {world.word()}",
             "MessageId": world.word(),
             "SigningCertURL": url,
-            "Timestamp": f"{datetime.fromtimestamp(world.clock.time(), UTC) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S.000Z}",
+            "Timestamp": f"{now:%Y-%m-%dT%H:%M:%S.000Z}",
         }
         post["Signature"] = forge(post)
         vans: list[Any] = []
@@ -220,7 +233,8 @@ def judge_places(
             "It fetches certificates only from SNS, over https.",
             seen=f"A forger signed a post with a key of his own. His certificate lay at {url}. The webhook answered "
             f"{status!r}{' and called `deliver`' if vans else ''}.",
-            why="A signature proves only that the owner of the certificate signed. So it matters whose certificate it is.",
+            why="A signature proves only that the owner of the certificate signed. So it matters whose "
+            "certificate it is.",
             action="Compare the whole host name, from its first letter to its last, and the scheme. Then fetch.",
         )
 
@@ -228,7 +242,7 @@ def judge_places(
 def called(expect: Expect, webhook: Callable[..., Any], post: Post, vans: list[Any]) -> Any:
     """Hand one post to the learner's webhook; returns its answer."""
     headers, body = post
-    return expect.call(
+    answer = expect.call(
         "runs",
         webhook,
         dict(headers),
@@ -238,6 +252,8 @@ def called(expect: Expect, webhook: Callable[..., Any], post: Post, vans: list[A
         why="An error in a web server is an answer of 500, and SNS sends the post again and again.",
         action="Print one post, and see which keys it has. Then repair that line.",
     )
+    # Many web servers want a status and a text.
+    return answer[0] if isinstance(answer, tuple) and answer else answer
 
 
 def good(status: Any) -> bool:

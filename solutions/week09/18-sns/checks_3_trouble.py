@@ -15,13 +15,15 @@ from labkit.sandbox.parcels import Parcel, Refused, Unavailable
 from . import DOCS, number, text_of, topic
 
 client_error = question(
-    "Somebody changes the password of the courier's web server. It now answers 403 to every post. How often does SNS try to "
+    "Somebody changes the password of the courier's web server. It now answers 403 to every post. How often "
+    "does SNS try to "
     "deliver a message?",
     a="Once",
     b="Four times: once, and three retries",
     c="For an hour, because it is a web server",
     answer="a",
-    because="403 is a client error: something is wrong with the request, and it will be as wrong in a minute. SNS retries "
+    because="403 is a client error: something is wrong with the request, and it will be as wrong in a "
+    "minute. SNS retries "
     "only server errors, which are 5xx, 429 and no answer.",
     why_not={
         "b": "That is what happens after a server error such as 503.",
@@ -69,9 +71,11 @@ def courier_of(world: World) -> Iterator[Courier]:
     star=True,
     covers=("L282", "L292-L293"),
     hints=(
-        "Two questions: how long must SNS go on trying, and where does a message go when it stops? And who puts it there, so "
+        "Two questions: how long must SNS go on trying, and where does a message go when it stops? And who "
+        "puts it there, so "
         "who must be let in?",
-        "On the subscription: `DeliveryPolicy` with `numRetries`, `minDelayTarget` and `maxDelayTarget` (seconds), and "
+        "On the subscription: `DeliveryPolicy` with `numRetries`, `minDelayTarget` and `maxDelayTarget` "
+        "(seconds), and "
         "`RedrivePolicy` with `deadLetterTargetArn`. On the dead-letter queue: a policy as in 18.1. See "
         f"{DOCS}/dg/sns-configure-dead-letter-queue.html",
         '```\n"Principal": {"Service": "____"},\n"Condition": {"ArnEquals": {"aws:SourceArn": pickups}},\n```\n'
@@ -155,7 +159,8 @@ def judge_outage(world: World, expect: Expect, arn: str) -> None:
         "After an outage of ten minutes, a message arrives within two minutes.",
         seen=f"During the outage SNS tried {number(tries, 'time')}, the last time after {last:.0f} seconds. {how}",
         why="A restart in the night should cost nobody a parcel.",
-        action="How many retries, and how long the pauses? Their sum must be longer than the outage, each pause shorter than "
+        action="How many retries, and how long the pauses? Their sum must be longer than the outage, each "
+        "pause shorter than "
         "two minutes.",
     )
 

@@ -20,9 +20,11 @@ STRANGER: Final = "s3.amazonaws.com"
     minutes=8,
     covers=("L278-L279",),
     hints=(
-        "Follow one message from the service to the queue. At which doors does somebody need a key? Who stands there each time: "
+        "Follow one message from the service to the queue. At which doors does somebody need a key? Who "
+        "stands there each time: "
         "the service, or SNS?",
-        "`kms.create_key(Policy=...)` with a statement for the service principals of EventBridge, CloudWatch and SNS, and one for "
+        "`kms.create_key(Policy=...)` with a statement for the service principals of EventBridge, CloudWatch "
+        "and SNS, and one for "
         "the account. Then `KmsMasterKeyId` of the topic and of the queue. See "
         f"{DOCS}/dg/sns-key-management.html",
         '```\n"Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com", "____"]},\n'
@@ -122,9 +124,16 @@ def from_service(
     with world.rehearsal() as rehearsal:
         word, name = world.word(), service.partition(".")[0]
         if let_in:
-            statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sns:Publish", "Resource": arn}
+            statement = {
+                "Effect": "Allow",
+                "Principal": {"Service": service},
+                "Action": "sns:Publish",
+                "Resource": arn,
+            }
             policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-            world.client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+            world.client("sns").set_topic_attributes(
+                TopicArn=arn, AttributeName="Policy", AttributeValue=policy
+            )
         source = f"arn:aws:{name}:{world.sandbox.region}:{account(world)}:alarm:{word}"
         with world.sandbox.lock:
             delivery.send(Parcel(name, source, arn, f"alarm {word}", principal=service, id=word))

@@ -19,7 +19,8 @@ LARGE: Final = 600_000
     minutes=12,
     covers=("L284", "L287"),
     hints=(
-        "Before you send: may I, and what does it cost? After you sent: is somebody no longer there? And before you allow "
+        "Before you send: may I, and what does it cost? After you sent: is somebody no longer there? And "
+        "before you allow "
         "something large: can everybody on the list take it?",
         "`check_if_phone_number_is_opted_out`, the message attribute `AWS.SNS.SMS.MaxPrice`, "
         "`list_endpoints_by_platform_application` (with a paginator), `delete_endpoint`, and the topic attribute "
@@ -37,7 +38,7 @@ def manners(
     tidy: Callable[..., Any],
     allow_large: Callable[..., Any],
 ) -> None:
-    """Nobody who said STOP is written to, no text is too dear, dead endpoints go, large messages only where they can."""
+    """Nobody who said STOP is written to, no text is too dear, dead endpoints go, size is allowed where it fits."""
     judge_texts(world, expect, text)
     judge_apps(world, expect, tidy)
     judge_large(world, expect, allow_large)
@@ -70,7 +71,8 @@ def judge_texts(world: World, expect: Expect, text: Callable[..., Any]) -> None:
             "`text` writes to each number that has not opted out, to no other, and returns those numbers.",
             seen=f"Of 6 numbers, 2 had answered STOP. You tried {len(set(tried) & set(stopped))} of these 2, "
             f"reached {len(set(reached))} of the other 4, and returned {told!r}.",
-            why="SNS does not deliver to them, but your list should know, too. In many countries the law asks for it.",
+            why="SNS does not deliver to them, but your list should know, too. In many countries the law "
+            "asks for it.",
             action="Ask for each number whether it has opted out, before you publish.",
         )
     with world.rehearsal():
@@ -95,21 +97,26 @@ def judge_apps(world: World, expect: Expect, tidy: Callable[..., Any]) -> None:
             Name=world.word(), Platform="GCM", Attributes={"PlatformCredential": "x"}
         )["PlatformApplicationArn"]
         ends = [
-            sns.create_platform_endpoint(PlatformApplicationArn=app, Token=f"{world.word()}-{place}")["EndpointArn"]
+            sns.create_platform_endpoint(PlatformApplicationArn=app, Token=f"{world.word()}-{place}")[
+                "EndpointArn"
+            ]
             for place in range(108)
         ]
         dead = {*world.random.sample(ends[:60], 3), *world.random.sample(ends[101:], 3)}
         for one in dead:
             sns.set_endpoint_attributes(EndpointArn=one, Attributes={"Enabled": "false"})
         run(expect, tidy, app)
-        pages = sns.get_paginator("list_endpoints_by_platform_application").paginate(PlatformApplicationArn=app)
+        pages = sns.get_paginator("list_endpoints_by_platform_application").paginate(
+            PlatformApplicationArn=app
+        )
         left = {one["EndpointArn"] for page in pages for one in page["Endpoints"]}
     living = set(ends) - dead
     expect(
         "tidied",
         left == living,
         "`tidy` deletes the endpoints that are switched off, and no others.",
-        seen=f"6 of 108 endpoints were switched off. {number(len(dead & left), 'of these is', 'of these are')} still there, "
+        seen=f"6 of 108 endpoints were switched off. "
+        f"{number(len(dead & left), 'of these is', 'of these are')} still there, "
         f"and {number(len(living - left), 'living endpoint was', 'living endpoints were')} deleted.",
         why="A push to a dead endpoint fails each time. A deleted living one loses a customer.",
         action="Look at `Enabled` of every endpoint, on every page of the list. Its value is a text.",
@@ -136,7 +143,8 @@ def judge_large(world: World, expect: Expect, allow_large: Callable[..., Any]) -
         answers[0] is True and answers[1] is False and took == [True, False] and phones == 2,
         "`allow_large` allows 600,000 bytes where only queues, functions and streams listen, and says so.",
         seen=f"For a topic with a queue it returned {answers[0]!r}, and the topic "
-        f"{'took' if took[0] else 'refused'} 600,000 bytes. For a topic with a queue and a phone it returned {answers[1]!r}"
+        f"{'took' if took[0] else 'refused'} 600,000 bytes. For a topic with a queue and a phone it returned "
+        f"{answers[1]!r}"
         f"{'' if phones == 2 else ', and the phone was unsubscribed'}.",
         why="A phone cannot show 600 kilobytes. SNS does not let such topics grow.",
         action="Set `MaximumMessageSize` in bytes. When SNS refuses, catch that one error.",

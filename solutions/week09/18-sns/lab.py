@@ -1310,11 +1310,12 @@ lab.trace(2, resource="pickups")
 # [delivery policy](https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html).
 
 # %% stub exercise="down_or_gone"
+# the dead-letter queue
+
 retries = {"healthyRetryPolicy": {"numRetries": 3, "minDelayTarget": 20, "maxDelayTarget": 20}}
-sns.set_subscription_attributes(
+answer = sns.set_subscription_attributes(
     SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
 )
-# and the dead-letter queue
 
 # %% solution
 dead = sqs.create_queue(QueueName="pickups-dlq")["QueueUrl"]  # survives: any name will do

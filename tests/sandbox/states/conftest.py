@@ -53,7 +53,9 @@ class Flows:
         api = {key: more.pop(key) for key in ("type", "loggingConfiguration") if key in more}
         role, name = more.pop("role", self.role), more.pop("name", f"flow-{self.count}")
         definition = {"StartAt": next(iter(states)), "States": states, **more}
-        made = self.sfn.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role, **api)
+        made = self.sfn.create_state_machine(
+            name=name, definition=json.dumps(definition), roleArn=role, **api
+        )
         return str(made["stateMachineArn"])
 
     def start(self, machine: str, data: Any = None, **more: Any) -> str:

@@ -1,5 +1,6 @@
 """Executions on the lab's clock, state by state."""
 
+# ruff: noqa: E501  # definitions read best on one line
 from __future__ import annotations
 
 import json
@@ -21,7 +22,9 @@ def refused(call: Any, **params: Any) -> tuple[str, str]:
 
 
 def test_a_history_tells_everything_in_aws_words(flows: Any) -> None:
-    arn = flows.start(flows.machine({"A": {"Type": "Pass", "Result": 7, "Next": "B"}, "B": {"Type": "Succeed"}}))
+    arn = flows.start(
+        flows.machine({"A": {"Type": "Pass", "Result": 7, "Next": "B"}, "B": {"Type": "Succeed"}})
+    )
     assert flows.look(arn)["result"] == 7
     events = flows.history(arn)
     assert [event["type"] for event in events] == [
@@ -29,7 +32,11 @@ def test_a_history_tells_everything_in_aws_words(flows: Any) -> None:
         "ExecutionSucceeded",
     ]  # fmt: skip
     assert [(event["id"], event["previousEventId"]) for event in events] == [(n, n - 1) for n in range(1, 7)]
-    assert events[1]["stateEnteredEventDetails"] == {"name": "A", "input": "{}", "inputDetails": {"truncated": False}}
+    assert events[1]["stateEnteredEventDetails"] == {
+        "name": "A",
+        "input": "{}",
+        "inputDetails": {"truncated": False},
+    }
     assert events[-1]["executionSucceededEventDetails"]["output"] == "7"
 
 
@@ -39,16 +46,21 @@ def test_a_wait_of_an_hour_is_over_after_an_hour_and_not_before(flows: Any) -> N
     assert flows.look(arn)["status"] == "RUNNING"
     flows.clock.advance(seconds=1)
     found = flows.look(arn)
-    assert found["status"] == "SUCCEEDED" and found["stopDate"] - found["startDate"] == timedelta(hours=1)
+    assert found["status"] == "SUCCEEDED"
+    assert found["stopDate"] - found["startDate"] == timedelta(hours=1)
 
 
 def test_a_wait_takes_its_time_from_the_input(flows: Any) -> None:
     until = (flows.clock.now() + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    states = {"W": {"Type": "Wait", "TimestampPath": "$.until", "Next": "S"}, "S": {"Type": "Wait", "SecondsPath": "$.s", "End": True}}
+    states = {
+        "W": {"Type": "Wait", "TimestampPath": "$.until", "Next": "S"},
+        "S": {"Type": "Wait", "SecondsPath": "$.s", "End": True},
+    }
     found = flows.run(states, {"until": until, "s": 60})
     assert timedelta(seconds=358) < found["stopDate"] - found["startDate"] <= timedelta(seconds=360)
     wrong = flows.run(states, {"until": "tomorrow", "s": 60})
-    assert wrong["error"] == "States.Runtime" and "Timestamp" in wrong["cause"]
+    assert wrong["error"] == "States.Runtime"
+    assert "Timestamp" in wrong["cause"]
 
 
 @pytest.mark.parametrize(
@@ -82,11 +94,15 @@ def test_no_choice_that_matches_fails_by_name(flows: Any) -> None:
     }  # fmt: skip
     assert flows.run(states, {"pay": "shells"})["error"] == "States.NoChoiceMatched"
     missing = flows.run(states, {})
-    assert missing["error"] == "States.Runtime" and "$.pay" in missing["cause"]
+    assert missing["error"] == "States.Runtime"
+    assert "$.pay" in missing["cause"]
 
 
 def test_fail_takes_error_and_cause_from_the_input(flows: Any) -> None:
-    found = flows.run({"F": {"Type": "Fail", "ErrorPath": "$.e", "CausePath": "States.Format('no {}', $.c)"}}, {"e": "Mine", "c": "money"})
+    found = flows.run(
+        {"F": {"Type": "Fail", "ErrorPath": "$.e", "CausePath": "States.Format('no {}', $.c)"}},
+        {"e": "Mine", "c": "money"},
+    )
     assert (found["status"], found["error"], found["cause"]) == ("FAILED", "Mine", "no money")
 
 
@@ -134,7 +150,12 @@ def test_wrong_arguments_of_an_intrinsic_function_fail_by_name(flows: Any) -> No
 def test_a_missing_field_is_a_runtime_error_that_nobody_catches(flows: Any) -> None:
     inner = {"StartAt": "X", "States": {"X": {"Type": "Pass", "Parameters": {"v.$": "$.no"}, "End": True}}}
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "S"}]
-    found = flows.run({"P": {"Type": "Parallel", "Branches": [inner], "Catch": catch, "End": True}, "S": {"Type": "Succeed"}})
+    found = flows.run(
+        {
+            "P": {"Type": "Parallel", "Branches": [inner], "Catch": catch, "End": True},
+            "S": {"Type": "Succeed"},
+        }
+    )
     assert (found["status"], found["error"]) == ("FAILED", "States.Runtime")
     assert "The JSONPath '$.no' specified for the field 'v.$' could not be found" in found["cause"]
 
@@ -142,7 +163,10 @@ def test_a_missing_field_is_a_runtime_error_that_nobody_catches(flows: Any) -> N
 def test_more_than_256_kib_between_states_is_too_much_even_for_states_all(flows: Any) -> None:
     many = [{"StartAt": f"X{n}", "States": {f"X{n}": {"Type": "Pass", "End": True}}} for n in range(3)]
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "S"}]
-    states = {"P": {"Type": "Parallel", "Branches": many, "Catch": catch, "End": True}, "S": {"Type": "Succeed"}}
+    states = {
+        "P": {"Type": "Parallel", "Branches": many, "Catch": catch, "End": True},
+        "S": {"Type": "Succeed"},
+    }
     assert flows.run(states, "x" * 100_000)["error"] == "States.DataLimitExceeded"
 
 
@@ -156,15 +180,38 @@ def test_variables_are_read_before_any_is_set(flows: Any) -> None:
 
 
 def test_the_context_object(flows: Any) -> None:
-    machine = flows.machine({"A": {"Type": "Pass", "Parameters": {"id.$": "$$.Execution.Id", "s.$": "$$.State.Name", "m.$": "$$.StateMachine.Name", "t.$": "$$.Execution.StartTime"}, "End": True}}, name="shop")
+    machine = flows.machine(
+        {
+            "A": {
+                "Type": "Pass",
+                "Parameters": {
+                    "id.$": "$$.Execution.Id",
+                    "s.$": "$$.State.Name",
+                    "m.$": "$$.StateMachine.Name",
+                    "t.$": "$$.Execution.StartTime",
+                },
+                "End": True,
+            }
+        },
+        name="shop",
+    )
     arn = flows.start(machine)
     found = flows.look(arn)["result"]
-    assert (found["id"], found["s"], found["m"]) == (arn, "A", "shop") and found["t"].endswith("Z")
+    assert (found["id"], found["s"], found["m"]) == (arn, "A", "shop")
+    assert found["t"].endswith("Z")
 
 
 def test_a_circle_without_exit_ends_at_the_event_limit(flows: Any) -> None:
     rule = {"Variable": "$.never", "IsPresent": True, "Next": "E"}
-    arn = flows.start(flows.machine({"A": {"Type": "Pass", "Next": "C"}, "C": {"Type": "Choice", "Choices": [rule], "Default": "A"}, "E": {"Type": "Succeed"}}))
+    arn = flows.start(
+        flows.machine(
+            {
+                "A": {"Type": "Pass", "Next": "C"},
+                "C": {"Type": "Choice", "Choices": [rule], "Default": "A"},
+                "E": {"Type": "Succeed"},
+            }
+        )
+    )
     flows.clock.advance(minutes=5)
     assert flows.look(arn)["status"] == "FAILED"
     last = flows.sfn.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1)["events"][0]
@@ -174,7 +221,11 @@ def test_a_circle_without_exit_ends_at_the_event_limit(flows: Any) -> None:
 def test_the_whole_execution_can_time_out(flows: Any) -> None:
     arn = flows.start(flows.machine({"W": {"Type": "Wait", "Seconds": 60, "End": True}}, TimeoutSeconds=30))
     flows.clock.advance(minutes=1)
-    assert flows.look(arn)["status"] == "TIMED_OUT" and flows.types(arn)[-2:] == ["WaitStateAborted", "ExecutionTimedOut"]
+    assert flows.look(arn)["status"] == "TIMED_OUT"
+    assert flows.types(arn)[-2:] == [
+        "WaitStateAborted",
+        "ExecutionTimedOut",
+    ]
 
 
 def test_names_inputs_and_executions_that_are_wrong(flows: Any) -> None:
@@ -228,7 +279,13 @@ def test_a_machine_deleted_meanwhile_goes_when_its_executions_have_ended(flows: 
 
 
 def test_the_same_inputs_give_the_same_history(flows: Any) -> None:
-    states = {"A": {"Type": "Pass", "Parameters": {"u.$": "States.UUID()", "r.$": "States.MathRandom(1, 1000)"}, "End": True}}
+    states = {
+        "A": {
+            "Type": "Pass",
+            "Parameters": {"u.$": "States.UUID()", "r.$": "States.MathRandom(1, 1000)"},
+            "End": True,
+        }
+    }
     machine = flows.machine(states)
     seen = []
     for _ in range(2):
