@@ -151,7 +151,8 @@ class Host:
         assert self._selector is not None
         for key, _ in self._selector.select(_LOOK):
             if isinstance(key.data, _Running):
-                self._listen(key.data)
+                if key.data.line.socket.fileno() != -1:  # its end may have been told a moment ago
+                    self._listen(key.data)
             else:
                 yield from self._news()
             if self._selector is None:  # the prepared process is gone, and all of this with it

@@ -153,6 +153,8 @@ def become(app: App, settings: dict[str, Any], ends: list[int], base_path: list[
     timers = Timers()
     sys.stdout = OutStream(app.session, app.iopub, "stdout", out, past, timers)
     sys.stderr = OutStream(app.session, app.iopub, "stderr", err, past, timers)
+    for handler in app.log.handlers:  # the kernel's own log is for the terminal, not for the notebook
+        handler.stream = open(past, "w", closefd=False)  # noqa: SIM115
     app.kernel._stdout, app.kernel._stderr = sys.stdout, sys.stderr
     _limit_memory(settings.get("memory"))
     return line
@@ -313,4 +315,6 @@ class _Player:
             if result is not None:
                 await result
         except Exception:
+            if os.getpid() != self._pid:
+                os._exit(0)  # forked by a cell; nobody hears its answers
             self._app.log.critical("A request broke the kernel.", exc_info=True)

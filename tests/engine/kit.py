@@ -6,7 +6,6 @@ from typing import Any
 
 from labkit.engine.play import Play
 
-
 SPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 

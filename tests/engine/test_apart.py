@@ -142,7 +142,8 @@ def test_too_many_processes_stop_a_notebook_and_none_is_left(play):
 def test_a_daemon_ends_with_its_notebook(play):
     done = play(
         "import subprocess, sys\n"
-        "daemon = 'import os, time\\nif os.fork(): os._exit(0)\\nos.setsid()\\nprint(os.getpid(), flush=True)\\ntime.sleep(60)'\n"
+        "daemon = 'import os, time\\nif os.fork(): os._exit(0)\\nos.setsid()\\n'\n"
+        "daemon += 'print(os.getpid(), flush=True)\\ntime.sleep(60)'\n"
         "process = subprocess.Popen([sys.executable, '-c', daemon], stdout=subprocess.PIPE, text=True)\n"
         "print(process.stdout.readline())"
     )

@@ -100,9 +100,12 @@ def problems(state: Mapping[str, Any], jsonata: bool) -> Iterator[Problem]:
         given = [name for name in ("Seconds", "SecondsPath", "Timestamp", "TimestampPath") if name in state]
         if len(given) != 1:
             yield "A Wait state has exactly one of [Seconds, SecondsPath, Timestamp, TimestampPath]", ""
-        elif given == ["Timestamp"] and not expressions.is_expression(state["Timestamp"]):
-            if choices.moment(state["Timestamp"]) is None:
-                yield "Timestamp must be a date and time such as 2026-11-23T09:00:00Z", "/Timestamp"
+        elif given == ["Timestamp"] and not _is_time(state["Timestamp"]):
+            yield "Timestamp must be a date and time such as 2026-11-23T09:00:00Z", "/Timestamp"
+
+
+def _is_time(value: Any) -> bool:
+    return expressions.is_expression(value) or choices.moment(value) is not None
 
 
 def _paths(state: Mapping[str, Any]) -> Iterator[Problem]:

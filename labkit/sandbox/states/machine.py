@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from labkit.sandbox.states import branches, expressions, flow, retries, simple, tasks
+from labkit.sandbox.states import branches, expressions, flow, recovery, simple, tasks
 from labkit.sandbox.states.errors import QUERY, RUNTIME, TIMEOUT, StateFailed
 from labkit.sandbox.states.flow import text_of
 from labkit.sandbox.states.runs import MOST_EVENTS, Host, Run, Track
@@ -301,67 +301,13 @@ class Machine:
         track.epoch += 1
         if track.waiting == "children":
             branches.abort(self, track)
-        if self._retries(track, state, failure) or self._catches(track, state, failure):
+        if recovery.retried(self, track, state, failure) or recovery.caught(self, track, state, failure):
             return
         track.waiting = "failed"
         if track.parent is None:
             self.end("FAILED", failure.error, failure.cause)
         else:
             branches.failed(self, track, failure)
-
-    def _retries(self, track: Track, state: State, failure: StateFailed) -> bool:
-        number = retries.retrier_for(state, failure.error)
-        if number is None:
-            return False
-        done = track.retries.get(number, 0)
-        dice = self.host.dice("retry", self.run.arn, track.id, track.event, done)
-        wait = retries.delay(state["Retry"][number], done, dice)
-        if wait is None:
-            return False
-        if self.run.single:
-            self.run.outcome |= {"status": "RETRIABLE", "retry": number, "wait": wait}
-            self.end("FAILED", failure.error, failure.cause)
-            return True
-        branches.drop_children(self, track)
-        track.retries[number] = done + 1
-        track.retried += 1
-        track.waiting, track.task = "retry", {}
-        self.host.later(self.run, wait, track.id, track.epoch, "go")
-        return True
-
-    def _catches(self, track: Track, state: State, failure: StateFailed) -> bool:
-        rule = retries.catcher_for(state, failure.error)
-        if rule is None:
-            return False
-        branches.drop_children(self, track)
-        track.task = {}
-        if self.run.single:
-            self.run.outcome |= {
-                "status": "CAUGHT_ERROR",
-                "error": failure,
-                "catch": state["Catch"].index(rule),
-            }
-        try:
-            if self.jsonata(state):
-                scope = self.scope(track, state, errorOutput=failure.output)
-                output = (
-                    expressions.evaluate(rule["Output"], scope, "Output")
-                    if "Output" in rule
-                    else failure.output
-                )
-                assigned = expressions.evaluate(rule.get("Assign") or {}, scope, "Assign")
-            else:
-                scope = self.scope(track, state)
-                assigned = flow.assigned(rule, scope._replace(data=failure.output))
-                output = flow.with_result(rule, track.data, failure.output)
-            self.leave(track, state, output, assigned, rule["Next"])
-        except StateFailed as again:
-            track.waiting = "failed"
-            if track.parent is None:
-                self.end("FAILED", again.error, again.cause)
-            else:
-                branches.failed(self, track, again)
-        return True
 
     def end(
         self, status: str, error: str | None = None, cause: str | None = None, *, output: str | None = None

@@ -197,9 +197,11 @@ def _holds(test: tuple[str, str, Any], value: Any) -> bool:
         return False
     if not sign:
         return True
-    if sign not in ("==", "!=") and type(found) is not type(wanted):
-        if not (isinstance(found, (int, float)) and isinstance(wanted, (int, float))):
-            return False
+    alike = type(found) is type(wanted) or (
+        isinstance(found, (int, float)) and isinstance(wanted, (int, float))
+    )
+    if sign not in ("==", "!=") and not alike:
+        return False
     try:
         return _OPERATORS[sign](found, wanted)
     except TypeError:

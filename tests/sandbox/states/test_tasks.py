@@ -3,6 +3,7 @@
 # ruff: noqa: E501  # definitions read best on one line
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-import itertools
 
 Flow = dict[str, Any]
 WORKER = """
