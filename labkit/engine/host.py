@@ -148,17 +148,21 @@ class Host:
 
     def _turn(self) -> Iterator[Play]:
         """Wait for something to happen and work it in."""
-        assert self._selector is not None
-        for key, _ in self._selector.select(_LOOK):
+        selector = self._selector
+        assert selector is not None
+        for key, _ in selector.select(_LOOK):
             if isinstance(key.data, _Running):
                 if key.data.line.socket.fileno() != -1:  # its end may have been told a moment ago
                     self._listen(key.data)
             else:
                 yield from self._news()
-            if self._selector is None:  # the prepared process is gone, and all of this with it
+            if self._gone(selector):  # the prepared process is gone, and all of this with it
                 return
         for running in list(self._running.values()):
             self._watch(running)
+
+    def _gone(self, selector: selectors.BaseSelector) -> bool:
+        return self._selector is not selector
 
     def _listen(self, running: _Running) -> None:
         assert self._selector is not None
@@ -312,8 +316,10 @@ class Host:
             assert json.loads(ready)["threads"] == 1, "threads do not survive a fork"
         except (OSError, ValueError, AssertionError) as error:
             said = errors.read_text(errors="replace").strip()[-2000:]
+            ended = self._process.poll()
             self.close()
-            raise EngineBroken(f"The engine's prepared process did not start ({error}). {said}") from error
+            how = f"{error}; exit status {ended}"
+            raise EngineBroken(f"The engine's prepared process did not start ({how}). {said}") from error
         self._selector = selectors.DefaultSelector()
         self._selector.register(ours, selectors.EVENT_READ, None)
         return ours

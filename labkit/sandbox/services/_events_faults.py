@@ -1,7 +1,7 @@
-"""The fault `events.entry_fails`: some entries of PutEvents come back with an error code. Sent again, they go through.
+"""The fault `events.entry_fails`: some entries of PutEvents come back with an error. Sent again, they go through.
 
-Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html (InternalFailure is one
-of the errors that are worth another try).
+Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html (InternalFailure is
+one of the errors that are worth another try).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
 
-from .checks import DOCS, said, short, zipped
+from . import DOCS, said, short, zipped
 
 # -- 10.3 ------------------------------------------------------------------------------------------------
 

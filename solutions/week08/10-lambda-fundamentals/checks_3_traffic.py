@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
 
-from .checks import DOCS, number, said, zipped
+from . import DOCS, number, said, zipped
 
 # -- 10.5 ------------------------------------------------------------------------------------------------
 

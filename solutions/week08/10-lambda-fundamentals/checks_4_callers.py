@@ -9,7 +9,7 @@ from labkit.judging import Expect, World, exercise
 from labkit.sandbox import delivery
 from labkit.sandbox.parcels import Parcel
 
-from .checks import DOCS
+from . import DOCS
 
 # -- 10.7 ------------------------------------------------------------------------------------------------
 

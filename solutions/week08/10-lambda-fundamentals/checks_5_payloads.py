@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
 
-from .checks import DOCS, short
+from . import DOCS, short
 
 # -- 10.8 ------------------------------------------------------------------------------------------------
 

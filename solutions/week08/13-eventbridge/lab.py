@@ -4,7 +4,7 @@
 #     number: "13"
 #     title: EventBridge
 #     week: 8
-#     minutes: 115
+#     minutes: 135
 #     services: [events, scheduler, lambda, sqs, logs, iam, dynamodb, cloudwatch]
 #     covers: [L135, L182-L185, L188-L196]
 #     verified: 2026-11-23
@@ -19,7 +19,7 @@
 #
 # **The story.** At Orchard Market, the shop used to call each department by itself: the packers, the bookkeeper, the
 # people who write to customers. Each new department meant a change in the shop. Now the shop only says what has
-# happened: "an order was placed". Who wants to know, listens. Plan 115 minutes. There is a save point after 13.4.
+# happened: "an order was placed". Who wants to know, listens. Plan 135 minutes. There is a save point after 13.4.
 
 # %% setup
 import io
@@ -339,7 +339,7 @@ with labkit.expected(ClientError, code="InvalidEventPatternException"):
 #
 # | operator | an example | matches |
 # | --- | --- | --- |
-# | `numeric` | `[{"numeric": [">=", 10, "<", 20]}]` | numbers from 10 to below 20; never a text such as `"15"` |
+# | `numeric` | `[{"numeric": [">=", 10, "<", 20]}]` | numbers from 10 to below 20 (the lower end comes first); never a text such as `"15"` |
 # | `prefix` | `[{"prefix": "tea-"}]` | texts that begin so |
 # | `anything-but` | `[{"anything-but": ["red", "blue"]}]` | a field that is there and holds something else |
 # | `exists` | `[{"exists": true}]` | a field that is there, also when it is `null` |

@@ -94,6 +94,13 @@ print("Third worker: ", end="")
 third = look(tea)
 
 # %% [markdown]
+# Both workers finish. The queue is empty.
+
+# %%
+for message in second + third:
+    sqs.delete_message(QueueUrl=tea, ReceiptHandle=message["ReceiptHandle"])
+
+# %% [markdown]
 # ## Break it: from standard to FIFO
 #
 # The shop has a standard queue already. Can it become a FIFO queue? The next cell tries, and shows what SQS says.
@@ -301,7 +308,10 @@ prices = sqs.create_queue(
 for price in (10, 12, 10):
     sqs.send_message(QueueUrl=prices, MessageBody=f"tea: price {price}", MessageGroupId="tea")
     lab.clock.advance(seconds=40)
-print([message["Body"] for message in sqs.receive_message(QueueUrl=prices, MaxNumberOfMessages=10)["Messages"]])
+arrived = sqs.receive_message(QueueUrl=prices, MaxNumberOfMessages=10)["Messages"]
+print([message["Body"] for message in arrived])
+for message in arrived:
+    sqs.delete_message(QueueUrl=prices, ReceiptHandle=message["ReceiptHandle"])
 
 # %% [markdown]
 # So comparing texts is right only where the same text means the same thing.

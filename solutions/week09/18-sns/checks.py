@@ -211,7 +211,7 @@ Sale = dict[str, str]
     points=10,
     minutes=12,
     star=True,
-    covers=("L286", "L290-L291"),
+    covers=("L135", "L286", "L290-L291"),
     hints=(
         "The sieve hangs at the subscription, and it looks at labels. Ask for each desk: must the label have "
         "one certain "

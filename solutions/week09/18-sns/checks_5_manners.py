@@ -96,20 +96,14 @@ def judge_apps(world: World, expect: Expect, tidy: Callable[..., Any]) -> None:
         app = sns.create_platform_application(
             Name=world.word(), Platform="GCM", Attributes={"PlatformCredential": "x"}
         )["PlatformApplicationArn"]
-        ends = [
-            sns.create_platform_endpoint(PlatformApplicationArn=app, Token=f"{world.word()}-{place}")[
-                "EndpointArn"
-            ]
-            for place in range(108)
-        ]
-        dead = {*world.random.sample(ends[:60], 3), *world.random.sample(ends[101:], 3)}
+        for place in range(108):
+            sns.create_platform_endpoint(PlatformApplicationArn=app, Token=f"{world.word()}-{place}")
+        ends = endpoints(world, app)
+        dead = {*world.random.sample(ends[:100], 3), *world.random.sample(ends[100:], 3)}
         for one in dead:
             sns.set_endpoint_attributes(EndpointArn=one, Attributes={"Enabled": "false"})
         run(expect, tidy, app)
-        pages = sns.get_paginator("list_endpoints_by_platform_application").paginate(
-            PlatformApplicationArn=app
-        )
-        left = {one["EndpointArn"] for page in pages for one in page["Endpoints"]}
+        left = set(endpoints(world, app))
     living = set(ends) - dead
     expect(
         "tidied",
@@ -121,6 +115,12 @@ def judge_apps(world: World, expect: Expect, tidy: Callable[..., Any]) -> None:
         why="A push to a dead endpoint fails each time. A deleted living one loses a customer.",
         action="Look at `Enabled` of every endpoint, on every page of the list. Its value is a text.",
     )
+
+
+def endpoints(world: World, app: str) -> list[str]:
+    """The endpoints of an app, in the order in which SNS lists them."""
+    pages = world.client("sns").get_paginator("list_endpoints_by_platform_application")
+    return [one["EndpointArn"] for page in pages.paginate(PlatformApplicationArn=app) for one in page["Endpoints"]]
 
 
 def judge_large(world: World, expect: Expect, allow_large: Callable[..., Any]) -> None:

@@ -6,7 +6,7 @@
 #     week: 9
 #     minutes: 90
 #     services: [sns, sqs, lambda, events, kms, iam, logs]
-#     covers: [L276-L279, L282-L287, L290-L293]
+#     covers: [L135, L276-L279, L282-L287, L290-L293]
 #     verified: 2026-11-23
 #     objectives:
 #       - Send one message to many subscribers, and let only the right topic write.

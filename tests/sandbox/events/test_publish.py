@@ -77,9 +77,7 @@ def test_a_share_of_entries_comes_back_and_goes_through_when_sent_again(shop: An
     for start in range(0, 200, 10):
         sent = entries_of(list(range(start, start + 10)))
         answer = shop.events.put_events(Entries=sent)
-        failed = [
-            one for one, result in zip(sent, answer["Entries"], strict=True) if "ErrorCode" in result
-        ]
+        failed = [one for one, result in zip(sent, answer["Entries"], strict=True) if "ErrorCode" in result]
         codes += [result["ErrorCode"] for result in answer["Entries"] if "ErrorCode" in result]
         assert answer["FailedEntryCount"] == len(failed)
         if failed:
