@@ -5,7 +5,9 @@ Operations and settings: the AWS Lambda API model in botocore (`lambda/2015-03-3
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -85,6 +87,13 @@ class FunctionView:
     def arn(self) -> str:
         """The function's ARN, without version."""
         return str(self.settings["FunctionArn"])
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files of its newest package, by name. Two packages of the same files differ in their dates."""
+        code = self._world.sandbox.backend("lambda", region=self.region).get_function(self.name).code_bytes
+        with zipfile.ZipFile(io.BytesIO(code)) as package:
+            return {name: package.read(name) for name in package.namelist() if not name.endswith("/")}
 
     def alias(self, name: str) -> dict[str, Any] | None:
         """What GetAlias says, or None."""

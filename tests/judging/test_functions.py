@@ -113,3 +113,9 @@ def test_what_a_check_changes_is_undone_with_its_rehearsal(world: World) -> None
         quote.change(Timeout=99)
         assert quote.settings["Timeout"] == 99
     assert quote.settings["Timeout"] == 3
+
+
+def test_the_files_of_a_package(world: World) -> None:
+    quote = world.function("quote")
+    assert quote is not None
+    assert list(quote.files.values()) == [CODE.encode()]

@@ -15,7 +15,7 @@ Simulated here:
 - Standard and Express, StartSyncExecution, five minutes; Express has no .sync, no tokens, no history API.
 - Complete histories; StopExecution, RedriveExecution (14 days), versions, aliases with weights, deletion that waits for
   running executions, logging to CloudWatch Logs, TestState with mocks.
-- State machines as targets of rules, schedules and other senders.
+- State machines as targets of EventBridge rules.
 
 Differs on AWS:
 - Steps take no time here, only waits and functions do. 2,000 steps in a row without any wait take a second.
@@ -28,8 +28,8 @@ Differs on AWS:
 
 Not simulated:
 - Other optimized integrations (ECS, Batch, Glue, EventBridge Scheduler .sync, HTTP...): such a task fails with
-  NotSimulated. Credentials for other accounts. StopExecution does not stop nested executions.
-- ItemBatcher and ResultWriter, and child executions of a Distributed Map as executions of their own; UpdateMapRun.
+  NotSimulated, and so does one with Credentials for another account. StopExecution does not stop nested executions.
+- ItemBatcher and ResultWriter (the state fails with NotSimulated), and child executions of a Distributed Map as executions of their own; UpdateMapRun.
 - Events of executions in EventBridge, metrics, X-Ray, encryption with your own key, quotas on rates.
 
 Sources:

@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from labkit.sandbox.states import expressions, flow
-from labkit.sandbox.states.errors import RUNTIME, THRESHOLD, StateFailed
+from labkit.sandbox.states.errors import RUNTIME, THRESHOLD, NotSimulatedHere, StateFailed
 from labkit.sandbox.states.flow import text_of
 from labkit.sandbox.states.runs import Track
 
@@ -84,6 +84,9 @@ def mapped(machine: Machine, track: Track, state: State) -> None:
 
 def _items(machine: Machine, track: Track, state: State) -> list[Any]:
     scope = machine.scope(track, state)
+    for field in ("ItemBatcher", "ResultWriter"):
+        if field in state:
+            raise NotSimulatedHere(f"{field} of a Distributed Map")
     if "ItemReader" in state:
         reader = state["ItemReader"]
         given = reader.get("Arguments", reader.get("Parameters", {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from labkit.sandbox.states import expressions, flow, resources
-from labkit.sandbox.states.errors import HEARTBEAT, TIMEOUT, StateFailed
+from labkit.sandbox.states.errors import HEARTBEAT, TIMEOUT, NotSimulatedHere, StateFailed
 from labkit.sandbox.states.flow import text_of
 from labkit.sandbox.states.resources import Resource
 from labkit.sandbox.states.runs import Track
@@ -21,6 +21,8 @@ _NAMES: Final = {
 
 def begin(machine: Machine, track: Track, state: dict[str, Any]) -> None:
     """Work out the arguments, write down what is scheduled, and begin the call."""
+    if "Credentials" in state:
+        raise NotSimulatedHere("Credentials of a task")
     resource = resources.parse(state["Resource"])
     assert resource is not None, "definitions are checked when they are stored"
     track.epoch += 1

@@ -174,12 +174,12 @@ def configuration(world: World, expect: Expect, *, set_prices: Callable[..., Any
         why="What stands outside the handler is read once, when an environment starts. A busy one lives for hours.",
         action="Read the list in the handler, or read it again when what you keep is some minutes old.",
     )
-    codes = {functions[stage].settings["CodeSha256"] for stage in STAGES}  # type: ignore[union-attr]
+    dev, prod = (functions[stage].files for stage in STAGES)  # type: ignore[union-attr]
     expect(
         "same",
-        len(codes) == 1,
+        dev == prod,
         "Both functions have the same code.",
-        seen="The hashes of their packages differ.",
+        seen="The files in their packages differ.",
         why="What you tried in `dev` is then really what runs in `prod`.",
         action="Put everything that differs between the stages into environment variables.",
     )

@@ -195,3 +195,21 @@ def test_a_thousand_items_at_once(flows: Any) -> None:
         list(range(1_000)),
     )
     assert found["result"] == list(range(1_000))
+
+
+@pytest.mark.parametrize("field", [{"ItemBatcher": {"MaxItemsPerBatch": 5}}, {"ResultWriter": {"WriterConfig": {}}}])
+def test_what_a_map_cannot_do_here_fails_and_says_so(flows: Any, field: dict[str, Any]) -> None:
+    inner = block(P={"Type": "Pass", "End": True})
+    inner["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    found = flows.run({"M": {"Type": "Map", "ItemProcessor": inner, "End": True, **field}}, [1, 2])
+    assert (found["status"], found["error"]) == ("FAILED", "NotSimulated")
+    assert next(iter(field)) in found["cause"]
+
+
+def test_credentials_of_a_task_are_refused(flows: Any) -> None:
+    task = {
+        "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sqs:listQueues", "End": True,
+        "Credentials": {"RoleArn": "arn:aws:iam::210987654321:role/other"},
+    }  # fmt: skip
+    found = flows.run({"T": task})
+    assert (found["status"], found["error"]) == ("FAILED", "NotSimulated")
