@@ -223,7 +223,7 @@ def listener(world: World, expect: Expect, name: str, pattern: object) -> Any:
         "EventBridge accepts all six patterns.",
         seen=f"`{name}`: {said}",
         why="EventBridge refuses a rule with such a pattern.",
-        action="Read the reason. Each value stands in a list, also a single one, and a range begins with its lower end.",
+        action="Read the reason. Each value stands in a list, also a single one. A range begins with its lower end.",
     )
     if said:
         return None
