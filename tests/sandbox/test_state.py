@@ -34,8 +34,15 @@ def _make_function() -> object:
 
 def _make_machine() -> object:
     definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+    trusted = {
+        "Effect": "Allow",
+        "Principal": {"Service": "states.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    role = boto3.client("iam").create_role(RoleName="flow", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     return boto3.client("stepfunctions").create_state_machine(
-        name="flow", definition=json.dumps(definition), roleArn=ROLE
+        name="flow", definition=json.dumps(definition), roleArn=role
     )
 
 

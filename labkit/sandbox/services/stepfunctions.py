@@ -29,7 +29,8 @@ Differs on AWS:
 Not simulated:
 - Other optimized integrations (ECS, Batch, Glue, EventBridge Scheduler .sync, HTTP...): such a task fails with
   NotSimulated, and so does one with Credentials for another account. StopExecution does not stop nested executions.
-- ItemBatcher and ResultWriter (the state fails with NotSimulated), and child executions of a Distributed Map as executions of their own; UpdateMapRun.
+- ItemBatcher and ResultWriter (the state fails with NotSimulated), and child executions of a Distributed Map as
+  executions of their own; UpdateMapRun.
 - Events of executions in EventBridge, metrics, X-Ray, encryption with your own key, quotas on rates.
 
 Sources:

@@ -120,7 +120,9 @@ def judge_apps(world: World, expect: Expect, tidy: Callable[..., Any]) -> None:
 def endpoints(world: World, app: str) -> list[str]:
     """The endpoints of an app, in the order in which SNS lists them."""
     pages = world.client("sns").get_paginator("list_endpoints_by_platform_application")
-    return [one["EndpointArn"] for page in pages.paginate(PlatformApplicationArn=app) for one in page["Endpoints"]]
+    return [
+        one["EndpointArn"] for page in pages.paginate(PlatformApplicationArn=app) for one in page["Endpoints"]
+    ]
 
 
 def judge_large(world: World, expect: Expect, allow_large: Callable[..., Any]) -> None:

@@ -197,7 +197,9 @@ def test_a_thousand_items_at_once(flows: Any) -> None:
     assert found["result"] == list(range(1_000))
 
 
-@pytest.mark.parametrize("field", [{"ItemBatcher": {"MaxItemsPerBatch": 5}}, {"ResultWriter": {"WriterConfig": {}}}])
+@pytest.mark.parametrize(
+    "field", [{"ItemBatcher": {"MaxItemsPerBatch": 5}}, {"ResultWriter": {"WriterConfig": {}}}]
+)
 def test_what_a_map_cannot_do_here_fails_and_says_so(flows: Any, field: dict[str, Any]) -> None:
     inner = block(P={"Type": "Pass", "End": True})
     inner["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
