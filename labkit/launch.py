@@ -65,7 +65,7 @@ def test(argv: list[str]) -> int:
         raise LabkitError(
             "The tests are not part of the installed package: clone the repository and run it there."
         )
-    for name in ("pytest", "pytest-xdist"):
+    for name in ("pytest", "pytest-timeout", "pytest-xdist"):
         if installed(name) is None:
             raise LabkitError(
                 f"{name} is not installed here: run `python -m pip install -e .[test] -c constraints.txt`."
