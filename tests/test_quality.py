@@ -16,10 +16,6 @@ from labkit.pins import PINS
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 400  # lines of a module
-NOT_YET_SPLIT = {
-    "17-sqs-fifo",
-    "18-sns",
-}  # labs written while a lab's checks were one file
 BINARY = {".png", ".svg", ".ico"}
 
 # In pieces, so that this file does not find itself.
@@ -78,7 +74,6 @@ def test_modules_can_be_read_at_a_sitting() -> None:
         path.relative_to(ROOT).as_posix(): lines
         for path in FILES
         if path.suffix == ".py" and (path.is_relative_to(ROOT / "labkit") or path.name.startswith("checks"))
-        if path.parent.name not in NOT_YET_SPLIT
         if (lines := len(text_of(path).splitlines())) >= LONGEST
     }
     assert long == {}, f"split these: {LONGEST} lines or more"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from labkit.drawing.live_state import Dot, Frame, QueueRow, look
 from labkit.drawing.live_svg import frame_svg
 from labkit.drawing.picture import Picture
+from labkit.drawing.queue_state import queues
 from labkit.drawing.timeline_words import clock_time, cut
 from labkit.judging.card import plural, wrap
 
@@ -17,7 +18,15 @@ _NAMES: Final = 8
 
 
 def live_picture(sandbox: Sandbox, resource: str = "") -> Picture:
-    """The account's queues (or one resource) as they are now. Raises `NotFound` for an unknown resource."""
+    """The account's queues (or one resource) as they are now. Raises `NotFound` for an unknown resource.
+
+    A state machine is shown by its latest execution. A queue of the same name comes first.
+    """
+    if resource and not any(queue.name == resource for queue in queues(sandbox)):
+        from labkit.drawing.states.figure import live_states
+
+        if (graph := live_states(sandbox, resource)) is not None:
+            return graph
     return draw(look(sandbox, resource))
 
 

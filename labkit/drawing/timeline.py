@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from labkit.drawing.lanes import teller
+from labkit.drawing.lanes import states, teller
 from labkit.drawing.picture import Picture
 from labkit.drawing.timeline_counts import count
 from labkit.drawing.timeline_history import Source, happened
@@ -39,7 +39,7 @@ def timeline(
     kind: str = "messages",
     since: int | float | datetime | timedelta | None = None,
 ) -> Picture:
-    """The lives of messages (`kind="messages"`) or the calls (`kind="calls"`) over time.
+    """The lives of messages (`kind="messages"`), the calls (`kind="calls"`), an execution (`kind="states"`) over time.
 
     `source` is a sandbox or a trace. `resource` is a name, an ARN or a URL: only what has to do with it. `since` is
     a `trace.mark()`, a time (a datetime, or seconds since 1970), or how long ago (a timedelta).
@@ -47,6 +47,13 @@ def timeline(
     """
     tell = teller(kind)
     past = happened(source, cut(short_name(resource), 200) if resource else "")
+    if (
+        kind == "messages"
+        and past.resource
+        and past.resource not in past.names
+        and past.resource in states.names(past)
+    ):
+        tell = states.story  # a state machine or an execution was named
     story = tell(past)
     if past.resource and past.resource not in story.known and past.resource not in past.names:
         raise NotFound("resource", past.resource, dict.fromkeys((*story.known, *past.names)))

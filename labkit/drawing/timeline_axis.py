@@ -115,8 +115,10 @@ class Axis:
 SCALES: Final[dict[str, Callable[[float], float]]] = {
     "waits": lambda seconds: seconds**0.4,
     "runs": lambda seconds: math.log10(1 + seconds / 0.01),
+    "steps": lambda seconds: math.log10(1 + seconds / 0.1),
 }
-"""How wide a gap is on an uneven axis: for retries after seconds and hours, for runs of milliseconds among minutes."""
+"""How wide a gap is on an uneven axis: for retries after seconds and hours, for runs of milliseconds among minutes,
+for the attempts of an execution beside its long waits."""
 
 
 def _uneven(moments: list[float], width: float, weigh: Callable[[float], float]) -> list[Stretch]:

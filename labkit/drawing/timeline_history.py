@@ -25,6 +25,7 @@ Source = Any
 def happened(source: Source, resource: str = "") -> Past:
     """What a figure of this source tells. Reads only: nothing falls due, nothing is recorded."""
     from labkit.drawing.queue_state import queues
+    from labkit.drawing.states.account import machines
 
     sandbox = sandbox_of(source)
     with _locked(sandbox):
@@ -33,7 +34,8 @@ def happened(source: Source, resource: str = "") -> Past:
             return Past(events, now, resource)
         here = queues(sandbox)
         bodies = {message.id: cut(message.body, 200) for queue in here for message in queue.messages}
-        return Past(events, now, resource, bodies, tuple(queue.name for queue in here))
+        ran = sorted((one for each in machines() for one in each.executions), key=lambda one: one.run.started)
+        return Past(events, now, resource, bodies, tuple(queue.name for queue in here), tuple(ran))
 
 
 def sandbox_of(source: Source) -> Sandbox | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from labkit.drawing.states.account import Execution
     from labkit.sandbox.trace import Event
 
 Shape = Literal["disc", "ring", "diamond", "check", "cross", "square", "left", "down", "plus"]
@@ -114,7 +115,7 @@ class Past:
     """What a teller of stories works from: the events in order, the time now, one resource's name or "".
 
     `bodies` names things that the trace no longer names (message id -> body), `names` are the resources that the
-    account has beside those in the trace.
+    account has beside those in the trace, `executions` the executions of its state machines, the oldest first.
     """
 
     events: Sequence[Event]
@@ -122,6 +123,7 @@ class Past:
     resource: str = ""
     bodies: Mapping[str, str] = field(default_factory=dict)
     names: Sequence[str] = ()
+    executions: Sequence[Execution] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,9 @@ class Story:
     `nouns` are the words for one lane and for several. `looks` and `signs` are in the order of the legend.
     `now` is the time of the account. `known` are the resources one could ask for. `notices` says of lanes what
     a reader should see first, best first. `empty` is told when there is no lane. A story whose lanes can be
-    `counted` by state is drawn as counts when there are `many`. An `uneven` one ("waits" or "runs", see
-    `timeline_axis`) is drawn with long gaps narrowed: a retry after a second and one after an hour are both seen.
+    `counted` by state is drawn as counts when there are `many`. An `uneven` one ("waits", "runs" or
+    "steps", see `timeline_axis`) is drawn with long gaps narrowed: a retry after a second and one after an hour are
+    both seen. What is `over` ended before now: its figure ends there too.
     """
 
     title: str
@@ -147,6 +150,7 @@ class Story:
     counted: bool = True
     many: bool = False
     uneven: str = ""
+    over: bool = False
 
     @property
     def begin(self) -> float:

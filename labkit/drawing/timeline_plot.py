@@ -84,7 +84,7 @@ def _frame(story: Story, axis: Axis, height: float) -> tuple[Any, Any]:
     _ticks(axes, axis, height)
     for stretch in axis.breaks:
         _tear(axes, stretch, height)
-    if axis.start < story.now <= axis.end:
+    if axis.start < story.now <= axis.end and not story.over:
         place = axis.at(story.now)
         axes.axvline(place, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=4.5)
         axes.text(place, -6, "now", color=INK, size=11, weight="bold", ha="center", va="bottom")

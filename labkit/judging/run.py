@@ -88,7 +88,7 @@ def _judged(
         return replace(blank, status=NOT_STARTED, message=problem, findings=_complete(exercise, ()))
     expect = Expect()
     world = World(sandbox, blank.seed, _trace_so_far(sandbox), attempts)
-    with sandbox.rehearsal(), _limited_output():
+    with world.rehearsal(), _limited_output():
         sandbox.faults.clear()  # a check brings its own faults; the learner's are put back at its end
         sandbox.faults.seed = blank.seed
         try:

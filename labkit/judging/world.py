@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -55,6 +55,7 @@ class World:
         self.random = random.Random(seed)
         self.trace = trace
         self._attempts = attempts
+        self._parts = 0
         self._clients = _CLIENTS.setdefault(sandbox, {})
 
     @property
@@ -69,9 +70,17 @@ class World:
             self._clients[key] = self.sandbox.client(*key)
         return self._clients[key]
 
-    def rehearsal(self) -> AbstractContextManager[Rehearsal]:
-        """A part of the check that is undone at its end. The whole check is one already; these nest."""
-        return self.sandbox.rehearsal()
+    @contextmanager
+    def rehearsal(self) -> Iterator[Rehearsal]:
+        """A part of the check that is undone at its end. The whole check is one already; these nest.
+
+        What the undone part called its messages never comes again: who keeps ids, so that no message counts twice,
+        may keep them from one check to the next.
+        """
+        with self.sandbox.rehearsal() as rehearsal:
+            self._parts += 1
+            self.sandbox.draw_other_ids(f"{self.seed} {self._parts}")
+            yield rehearsal
 
     def queue(self, name: str, region: str | None = None) -> QueueView | None:
         """The SQS queue of this name, or None."""

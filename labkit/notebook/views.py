@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -53,14 +53,27 @@ class Views(ABC):
         kind: str = "messages",
         since: int | float | datetime | timedelta | None = None,
     ) -> Picture:
-        """What happened on the lab's clock: the lives of messages.
+        """What happened on the lab's clock: the lives of messages; of a state machine or execution, every attempt.
 
         `kind="deliveries"` tells what services handed to each other, with every try; `kind="functions"` the runs
-        of functions; `kind="calls"` the calls.
+        of functions; `kind="states"` the latest execution; `kind="calls"` the calls.
         """
         from labkit.drawing.timeline import timeline
 
         return timeline(self._sandbox, resource, kind, since)
+
+    def states(
+        self, machine: str | dict[str, Any] | None = None, execution: str | None = None, data: bool = True
+    ) -> Picture:
+        """A state machine as a graph: `lab.states("order-flow")`, or a definition that is not stored yet.
+
+        Coloured by an execution: `lab.states(execution_arn)`, or `lab.states("order-flow", "latest")`. Its arrows say
+        what is new in the data, unless `data=False`.
+        """
+        from labkit.drawing.states.figure import draw_states
+
+        self._require_open()
+        return draw_states(self._sandbox, machine, execution, data)
 
     def console(self, service: str | None = None, most: int = 12) -> ConsoleView:
         """The account at a glance: resources by service, the clock, the last errors and events."""
@@ -80,7 +93,7 @@ class Views(ABC):
         return Inbox.of(self._sandbox, to)
 
     def watch(self, resource: str | None = None) -> View:
-        """Your queues, or one of them, as a figure that follows each cell. `.stop()` ends it."""
+        """Your queues, one of them, or a state machine, as a figure that follows each cell. `.stop()` ends it."""
         from labkit.notebook.live import watch
 
         self._require_open()

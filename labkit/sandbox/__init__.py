@@ -263,6 +263,13 @@ class Sandbox:
 
         return self.random.getstate(), mock_random.getstate()
 
+    @staticmethod
+    def draw_other_ids(seed: str) -> None:
+        """From here on new things get other ids than they would have got. The end of a rehearsal undoes this, too."""
+        from moto.moto_api._internal import mock_random
+
+        mock_random.seed(seed)
+
     def _set_dice(self, dice: tuple[Any, Any]) -> None:
         from moto.moto_api._internal import mock_random
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labkit.errors import LabkitError, Stopped
-from labkit.sandbox import enforcement, identity, mishaps
+from labkit.sandbox import enforcement, identity, mishaps, shortcuts
 from labkit.sandbox.guard import looks_real
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Door:
         self._sandbox = sandbox
         self._process: Callable[..., Any] | None = None
         self._names: Any = None
+        self._shortcuts = ExitStack()
 
     def start(self) -> None:
         """Let calls in."""
@@ -72,12 +74,14 @@ class Door:
         # which are in place before a service answers for the first time.
         self._names = responses.method_names_from_class
         responses.method_names_from_class = functools.cache(self._names)
+        self._shortcuts = shortcuts.in_place(inside_a_call)
 
     def stop(self) -> None:
         """Close the door. Clients that were made here stay shut out of the real AWS."""
         from moto.core import responses
         from moto.core.models import botocore_stubber
 
+        self._shortcuts.close()
         if self._process is not None:
             responses.method_names_from_class = self._names
             vars(botocore_stubber).pop("process_request", None)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from labkit.workbook.bind import Lab, bind
 from labkit.workbook.build import sources
 from labkit.workbook.problems import Problem, SourceError
-from labkit.workbook.proof import bring_to
 from labkit.workbook.stage import CellBroke, Outcome, Stage
 
 
@@ -64,15 +63,17 @@ def _after_another_lab(lab: Lab) -> Iterator[Problem]:
 
 
 def _solved_here(lab: Lab, other: Lab) -> Iterator[Problem]:
+    """The solved lab once, from top to bottom. Nobody plays it again over what it left itself."""
+    what = f"After lab {other.source.header.number}"
+    how = "Let nothing depend on a fresh kernel."
     with Stage(lab) as stage:
-        for exercise in lab.source.exercises():
-            try:
-                solution = bring_to(stage, exercise.name)
-            except CellBroke as broke:
-                what = f"After lab {other.source.header.number} this lab does not run. {broke.what}"
-                yield lab.source.problem(broke.line, what, "Let nothing depend on a fresh kernel.")
-                return
-            outcome = stage.answer(exercise.name, solution.source, solution.body)
-            if not outcome.passed:
-                what = f"After lab {other.source.header.number} the solution does not pass: {outcome}."
-                yield lab.source.problem(solution.line, what, "Let nothing depend on a fresh kernel.")
+        try:
+            for cell in lab.source.cells:
+                if cell.role != "solution":
+                    stage.play(cell)
+                    continue
+                outcome = stage.answer(str(cell.exercise), cell.source, cell.body)
+                if not outcome.passed:
+                    yield lab.source.problem(cell.line, f"{what} the solution does not pass: {outcome}.", how)
+        except CellBroke as broke:
+            yield lab.source.problem(broke.line, f"{what} this lab does not run. {broke.what}", how)

@@ -177,6 +177,28 @@ def test_random_values_are_fresh_and_can_be_repeated_with_the_seed(sandbox: Sand
     assert str(first.seed) in first.text()
 
 
+def sends_three(world: World, expect: Expect, *, worker: Any) -> None:
+    """Each message counts, although what came before it was undone."""
+    url = world.client("sqs").create_queue(QueueName="orders")["QueueUrl"]
+    for _ in range(3):
+        with world.rehearsal():
+            sent = world.client("sqs").send_message(QueueUrl=url, MessageBody="tea")["MessageId"]
+            expect("new", worker(sent), "A message nobody has seen counts.", seen=f"{sent} did not count.")
+
+
+def test_who_remembers_message_ids_passes_a_check_twice(sandbox: Sandbox) -> None:
+    known: set[str] = set()
+    after = sandbox.client("sqs").create_queue(QueueName="orders")["QueueUrl"]
+
+    def is_new(message_id: str) -> bool:
+        return message_id not in known and not known.add(message_id)
+
+    exercise = as_exercise(sends_three)
+    reports = [judge(exercise, sandbox, {"worker": is_new}) for _ in range(3)]
+    assert [one.status for one in reports] == ["passed"] * 3
+    assert is_new(sandbox.client("sqs").send_message(QueueUrl=after, MessageBody="tea")["MessageId"])
+
+
 def reads_trace(world: World, expect: Expect) -> None:
     world.client("sqs").list_queues()
     expect("asked", len(world.trace.where(action="ListQueues")) == 1, "The learner asked once.")

@@ -363,22 +363,45 @@ def test_gate_10_an_exercise_that_needs_a_cell_learners_do_not_have(workbook, cl
     assert "both notebooks run" in problem.how
 
 
-def test_gate_10_a_lab_that_only_runs_in_a_fresh_kernel(workbook, closed):
+def add_lab_91(workbook, waiting: str) -> None:
+    """A second lab, which gate 10 plays before the first. It differs in its number and one cell."""
     other = workbook.folder.with_name("91-more-queues")
     other.mkdir()
-    text = (
-        workbook.source.read_text(encoding="utf-8")
-        .replace("90", "91")
-        .replace("waiting = []", "import os\n\nos.environ['MY_LAB'] = '91'")
-    )
+    text = workbook.source.read_text(encoding="utf-8").replace("90", "91").replace("waiting = []", waiting)
     (other / "lab.py").write_text(text, encoding="utf-8")
     (other / "tube.svg").write_bytes((workbook.folder / "tube.svg").read_bytes())
     (other / "checks.py").write_text(workbook.checks.read_text(encoding="utf-8"), encoding="utf-8")
     workbook.change(workbook.facts, 'labs = ["90"]', 'labs = ["90", "91"]')
+
+
+def test_gate_10_a_lab_that_only_runs_in_a_fresh_kernel(workbook, closed):
+    add_lab_91(workbook, "import os\n\nos.environ['MY_LAB'] = '91'")
     line = workbook.change(workbook.source, "waiting = []", "import os\n\nassert 'MY_LAB' not in os.environ")
     problem = only(closed(10))
     assert "After lab 91 this lab does not run" in problem.what
     assert problem.line == line + 2
+
+
+def test_gate_10_a_solution_that_only_passes_in_a_fresh_kernel(workbook, closed):
+    add_lab_91(workbook, "import os\n\nos.environ['MY_LAB'] = '91'")
+    workbook.change(
+        workbook.source,
+        "    bodies = []\n    while True",
+        "    bodies = __import__('os').environ.get('MY_LAB', [])\n    while True",
+    )
+    problem = only(closed(10))
+    assert "After lab 91 the solution does not pass: " in problem.what
+
+
+def test_gate_10_plays_a_lab_once_and_not_over_what_it_left_itself(workbook, closed):
+    add_lab_91(workbook, "waiting = []")
+    workbook.change(
+        workbook.source,
+        '# %% fact id="F1"\n',
+        '# %% fact id="F1"\n\n# %%\nwith labkit.expected(sqs.exceptions.QueueDoesNotExist):\n'
+        '    sqs.get_queue_url(QueueName="letters")\n',
+    )
+    assert closed(10) == []
 
 
 def test_gate_11_a_file_that_is_out_of_date(workbook):

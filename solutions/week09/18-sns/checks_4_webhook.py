@@ -21,14 +21,16 @@ from . import DOCS, GOODS, topic
 
 Post = tuple[dict[str, str], str]
 ADDRESS: Final = "http://127.0.0.1:9/webhook"
-SNS: Final = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com")
-BAD_PLACES: Final = (
-    "https://sns.eu-west-1.amazonaws.com.{word}.example/cert.pem",
-    "https://sns-{word}.s3.amazonaws.com/cert.pem",
-    "https://{word}.example/sns.eu-west-1.amazonaws.com/cert.pem",
-    "https://sns.eu-west-1.amazonaws.com@{word}.example/cert.pem",
-    "http://sns.eu-west-1.amazonaws.com/{word}.pem",
-)
+# As AWS's own libraries have it: with fewer letters, sns.s3.amazonaws.com would fit, a bucket named "sns".
+SNS: Final = re.compile(r"sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com")
+BAD_PLACES: Final = {
+    "https://sns.eu-west-1.amazonaws.com.{word}.example/cert.pem": "Its host only begins like that of SNS.",
+    "https://sns-{word}.s3.amazonaws.com/cert.pem": "That is a bucket of S3, and anybody can have one.",
+    "https://sns.s3.amazonaws.com/{word}.pem": "That is a bucket with the name `sns`, and somebody has it.",
+    "https://{word}.example/sns.eu-west-1.amazonaws.com/cert.pem": "Its host is what stands before the third slash.",
+    "https://sns.eu-west-1.amazonaws.com@{word}.example/cert.pem": "Its host is what stands after the @.",
+    "http://sns.eu-west-1.amazonaws.com/{word}.pem": "On the way, somebody can change what comes over http.",
+}
 
 
 class Door:
@@ -65,9 +67,8 @@ def open_door() -> Iterator[Door]:
         "signature; keep each "
         f"`MessageId`. `confirm_subscription` takes `TopicArn` and `Token`. See "
         f"{DOCS}/dg/sns-verify-signature-of-message.html",
-        '```\nplace = urlsplit(post["SigningCertURL"])\n'
-        'if place.scheme != "https" or not re.fullmatch(r"sns\\.[a-z0-9-]+\\.____", place.netloc):\n    '
-        "return 403\n```",
+        '```\nplace, region = urlsplit(post["SigningCertURL"]), parcels.split(":")[3]\n'
+        'if place.scheme != "https" or place.netloc != f"sns.{region}.____":\n    return 403\n```',
     ),
 )
 def webhook(world: World, expect: Expect, *, webhook: Callable[..., Any]) -> None:
@@ -216,7 +217,7 @@ def judge_places(
     """A forger signs with a key of his own and says where its certificate lies: on his web server."""
     (headers, body), _ = notification(world, arn, door)
     now = datetime.fromtimestamp(world.clock.time(), UTC)
-    for place in BAD_PLACES:
+    for place, remark in BAD_PLACES.items():
         url = place.format(word=world.word())
         post = json.loads(body) | {
             "Message": f"give it all to {world.word()}",
@@ -231,8 +232,8 @@ def judge_places(
             "certificate",
             not vans and refused(status),
             "It fetches certificates only from SNS, over https.",
-            seen=f"A forger signed a post with a key of his own. His certificate lay at {url}. The webhook answered "
-            f"{status!r}{' and called `deliver`' if vans else ''}.",
+            seen=f"A forger signed a post with a key of his own. His certificate lay at {url}. {remark} The webhook "
+            f"answered {status!r}{' and called `deliver`' if vans else ''}.",
             why="A signature proves only that the owner of the certificate signed. So it matters whose "
             "certificate it is.",
             action="Compare the whole host name, from its first letter to its last, and the scheme. Then fetch.",

@@ -72,6 +72,7 @@ lab.inbox(to="mira@example.com")
 # %% [markdown]
 # On AWS, Mira clicks on the link in that e-mail. Here you do it for her.
 
+
 # %%
 def confirm(address):
     """Open the newest letter to this address that asks for a yes, and say yes."""
@@ -133,7 +134,11 @@ def role_for(service, name, *actions):
 
 
 log_role = role_for(
-    "sns.amazonaws.com", "sns-delivery-log", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"
+    "sns.amazonaws.com",
+    "sns-delivery-log",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
 )
 sns.set_topic_attributes(TopicArn=orders, AttributeName="SQSFailureFeedbackRoleArn", AttributeValue=log_role)
 
@@ -169,6 +174,7 @@ departments = {
     name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("packing", "billing", "statistics")
 }
 
+
 # %% stub exercise="three_queues"
 def connect(topic_arn, queue_url):
     queue_arn = arn_of(queue_url)
@@ -186,6 +192,7 @@ def connect(topic_arn, queue_url):
 
 for queue_url in departments.values():
     connect(orders, queue_url)
+
 
 # %% solution
 def connect(topic_arn, queue_url):
@@ -227,7 +234,10 @@ for name in ("packing", "billing", "statistics"):
             )
         }
     )
-    topic.subscribe(Protocol="sqs", Endpoint=queue.attributes["QueueArn"], Attributes={"RawMessageDelivery": "true"})
+    topic.subscribe(
+        Protocol="sqs", Endpoint=queue.attributes["QueueArn"], Attributes={"RawMessageDelivery": "true"}
+    )
+
 
 # %% wrong because="May every topic in the world write into your queues?" finds="stranger"
 def connect(topic_arn, queue_url):
@@ -245,6 +255,7 @@ def connect(topic_arn, queue_url):
 
 for queue_url in departments.values():
     connect(orders, queue_url)
+
 
 # %% wrong because="Do all topics of your account come with the same account number?" finds="stranger"
 def connect(topic_arn, queue_url):
@@ -268,6 +279,7 @@ for queue_url in departments.values():
 for queue_url in departments.values():
     sns.subscribe(TopicArn=orders, Protocol="sqs", Endpoint=arn_of(queue_url))
 
+
 # %% wrong because="Does the queue still wait for somebody who comes on behalf of the queue itself?" finds="copies,independent"
 def connect(topic_arn, queue_url):
     queue_arn = arn_of(queue_url)
@@ -285,6 +297,7 @@ def connect(topic_arn, queue_url):
 
 for queue_url in departments.values():
     connect(orders, queue_url)
+
 
 # %% wrong because="Did you connect only the last queue?" finds="copies,independent"
 def connect(topic_arn, queue_url):
@@ -334,7 +347,8 @@ lab.draw(services=["sns", "sqs"])
 # | `{"note": [{"exists": true}]}` | messages that have such an attribute |
 # | `{"kind": [{"anything-but": ["gold"]}]}` | every other value |
 #
-# Two names in one policy mean *and*. Two values in one list mean *or*. Upper and lower case differ. On AWS, a changed
+# Two names in one policy mean *and*. Two values in one list mean *or*. Upper and lower case differ. The table shows JSON;
+# in a Python dict, `true` is written `True`. On AWS, a changed
 # filter can take up to 15 minutes to hold everywhere; in the lab it holds at once.
 
 # %% predict question="no_attribute"
@@ -362,7 +376,9 @@ def connected(topic_arn, name):
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
-    answer = sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn_of(queue_url), ReturnSubscriptionArn=True)
+    answer = sns.subscribe(
+        TopicArn=topic_arn, Protocol="sqs", Endpoint=arn_of(queue_url), ReturnSubscriptionArn=True
+    )
     return answer["SubscriptionArn"]
 
 
@@ -386,7 +402,11 @@ try:
         Runtime="python3.13",
         Handler="app.handler",
         Role=role_for(
-            "lambda.amazonaws.com", "customs-role", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"
+            "lambda.amazonaws.com",
+            "customs-role",
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
         ),
         Code={"ZipFile": package.getvalue()},
     )
@@ -407,6 +427,7 @@ desks["customs"] = answer["SubscriptionArn"]
 # %% [markdown]
 # Now one sale with its attributes. Nobody has a filter yet, so all five get it. The function has really run: it printed
 # into its log.
+
 
 # %%
 def attribute(kind, value):
@@ -483,7 +504,9 @@ for desk, arn in desks.items():
 for desk, arn in list(desks.items()):
     old = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
     endpoint = next(
-        one for one in sns.list_subscriptions_by_topic(TopicArn=sales)["Subscriptions"] if one["SubscriptionArn"] == arn
+        one
+        for one in sns.list_subscriptions_by_topic(TopicArn=sales)["Subscriptions"]
+        if one["SubscriptionArn"] == arn
     )
     sns.unsubscribe(SubscriptionArn=arn)
     wanted = {
@@ -569,7 +592,9 @@ for desk, policy in policies.items():
 # %% wrong because="Did you compare a number with a text?" finds="numeric"
 policies = {
     "express": {"delivery": ["express"]},
-    "big-orders": {"total": [{"prefix": "5"}, {"prefix": "6"}, {"prefix": "7"}, {"prefix": "8"}, {"prefix": "9"}]},
+    "big-orders": {
+        "total": [{"prefix": "5"}, {"prefix": "6"}, {"prefix": "7"}, {"prefix": "8"}, {"prefix": "9"}]
+    },
     "tea-room": {"sku": [{"prefix": "tea-"}]},
     "gift-wrap": {"gift_note": [{"exists": True}]},
     "customs": {"country": [{"anything-but": ["PT"]}]},
@@ -633,7 +658,9 @@ sent = sns.publish(
 inner = {"shipping": {"country": ["KE"]}}
 with labkit.expected(ClientError):
     sns.set_subscription_attributes(
-        SubscriptionArn=partner_desks["partner-express"], AttributeName="FilterPolicy", AttributeValue=json.dumps(inner)
+        SubscriptionArn=partner_desks["partner-all"],
+        AttributeName="FilterPolicy",
+        AttributeValue=json.dumps(inner),
     )
 
 # %% [markdown]
@@ -682,7 +709,9 @@ for desk, policy in {
 
 # %% wrong because="Does SNS look at the attributes, where this partner sends none?" finds="big"
 sns.set_subscription_attributes(
-    SubscriptionArn=partner_desks["partner-express"], AttributeName="FilterPolicyScope", AttributeValue="MessageBody"
+    SubscriptionArn=partner_desks["partner-express"],
+    AttributeName="FilterPolicyScope",
+    AttributeValue="MessageBody",
 )
 body_filters = {
     "partner-express": {"shipping": {"kind": ["express"]}},
@@ -786,7 +815,9 @@ def announce(topic_arn, order):
 
 
 # %% solution
-sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+sns.set_subscription_attributes(
+    SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true"
+)
 
 
 def announce(topic_arn, order):
@@ -801,7 +832,9 @@ def announce(topic_arn, order):
 
 
 # %% right because="resources; the default is for the e-mail, and the queue was told by name"
-boto3.resource("sns").Subscription(board).set_attributes(AttributeName="RawMessageDelivery", AttributeValue="TRUE")
+boto3.resource("sns").Subscription(board).set_attributes(
+    AttributeName="RawMessageDelivery", AttributeValue="TRUE"
+)
 
 
 def announce(topic_arn, order):
@@ -825,7 +858,9 @@ def announce(topic_arn, order):
 
 
 # %% wrong because="Did you give SNS a dict inside the JSON, where it wants a text?" finds="board"
-sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+sns.set_subscription_attributes(
+    SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true"
+)
 
 
 def announce(topic_arn, order):
@@ -839,7 +874,9 @@ def announce(topic_arn, order):
 
 
 # %% wrong because="Did you forget to say that the message has a text for each protocol?" finds="sms,board"
-sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+sns.set_subscription_attributes(
+    SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true"
+)
 
 
 def announce(topic_arn, order):
@@ -853,7 +890,9 @@ def announce(topic_arn, order):
 
 
 # %% wrong because="Is there no text for those who have none of their own?" finds="runs"
-sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+sns.set_subscription_attributes(
+    SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true"
+)
 
 
 def announce(topic_arn, order):
@@ -866,7 +905,9 @@ def announce(topic_arn, order):
 
 
 # %% wrong because="Does the phone get the long text, too?" finds="sms"
-sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+sns.set_subscription_attributes(
+    SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true"
+)
 
 
 def announce(topic_arn, order):
@@ -876,7 +917,9 @@ def announce(topic_arn, order):
 
 
 # %% wrong because="Does the e-mail get the short text?" finds="mail"
-sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+sns.set_subscription_attributes(
+    SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true"
+)
 
 
 def announce(topic_arn, order):
@@ -885,7 +928,9 @@ def announce(topic_arn, order):
 
 
 # %% wrong because="Did you write to each of them, instead of to the topic?" finds="once"
-sns.set_subscription_attributes(SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true")
+sns.set_subscription_attributes(
+    SubscriptionArn=board, AttributeName="RawMessageDelivery", AttributeValue="true"
+)
 
 
 def announce(topic_arn, order):
@@ -893,7 +938,11 @@ def announce(topic_arn, order):
         TopicArn=topic_arn,
         MessageStructure="json",
         Message=json.dumps(
-            {"default": f"{order['customer']}: {order['items']}", "sms": order["id"], "sqs": json.dumps(order)}
+            {
+                "default": f"{order['customer']}: {order['items']}",
+                "sms": order["id"],
+                "sqs": json.dumps(order),
+            }
         ),
     )
     sns.publish(PhoneNumber="+351910000018", Message=f"Your order {order['id']} is on its way.")
@@ -914,7 +963,10 @@ lab.check("announce", announce=announce)
 # Look at what the customer got.
 
 # %%
-announce(shipping, {"id": "quilt-3", "customer": "Amara", "items": ["one quilt", "two candles", "one map of Porto"]})
+announce(
+    shipping,
+    {"id": "quilt-3", "customer": "Amara", "items": ["one quilt", "two candles", "one map of Porto"]},
+)
 lab.inbox()[:2]
 
 # %% [markdown]
@@ -1034,13 +1086,14 @@ print("with another text:", signature_fits(real | {"Message": "give parcel 18 to
 #
 # - A `SubscriptionConfirmation` of your topic `parcels`: confirm it. Of any other topic: 403, and do not confirm.
 # - A `Notification` of `parcels`: call `deliver(text)` with the text of the message. Of any other topic: 403.
-# - Fetch a certificate only from `https://sns.REGION.amazonaws.com/`, where REGION is a name such as `eu-west-1`. A post
-#   that names another place: 403.
+# - Fetch a certificate only from SNS in the Region of your topic: `https://sns.REGION.amazonaws.com/`, where REGION is a
+#   name such as `eu-west-1`. A post that names another place: 403.
 # - A post whose signature does not fit: 403.
 # - SNS delivers *at least once*, and a thief can post an old letter again: call `deliver` once for each `MessageId`.
 #
-# `urlsplit` takes a URL apart: `urlsplit(url).scheme`, `urlsplit(url).netloc`. For the certificate use `signature_fits`, or
+# `urlsplit` takes a URL apart: `urlsplit(url).scheme`, `urlsplit(url).netloc`. The Region is a part of the ARN `parcels`. For the certificate use `signature_fits`, or
 # `requests`; the lab stops `urllib.request`.
+
 
 # %% stub exercise="webhook"
 def webhook(headers, body, deliver):
@@ -1057,7 +1110,8 @@ delivered = set()
 def webhook(headers, body, deliver):
     post = json.loads(body)
     place = urlsplit(post["SigningCertURL"])
-    if place.scheme != "https" or not re.fullmatch(r"sns\.[a-z0-9-]+\.amazonaws\.com", place.netloc):
+    region = parcels.split(":")[3]
+    if place.scheme != "https" or place.netloc != f"sns.{region}.amazonaws.com":
         return 403
     if post["TopicArn"] != parcels or not signature_fits(post):
         return 403
@@ -1067,6 +1121,23 @@ def webhook(headers, body, deliver):
         delivered.add(post["MessageId"])
         deliver(post["Message"])
     return 200
+
+
+# %% right because="every Region: AWS's own libraries ask for three letters or more, so that `s3` does not fit"
+seen = {}
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if not re.match(r"https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com/", post["SigningCertURL"]):
+        return 403
+    if post["TopicArn"] != parcels or not signature_fits(post):
+        return 403
+    if "Token" in post:
+        boto3.resource("sns").Topic(parcels).confirm_subscription(Token=post["Token"])
+    elif seen.setdefault(post["MessageId"], post) is post:
+        deliver(post["Message"])
+    return 204
 
 
 # %% right because="one Region only, SubscribeURL, and a copy is refused"
@@ -1122,6 +1193,24 @@ def webhook(headers, body, deliver):
     return 200
 
 
+# %% wrong because="Is `s3` the name of a Region, or can anybody name a bucket `sns`?" finds="certificate"
+delivered = set()
+
+
+def webhook(headers, body, deliver):
+    post = json.loads(body)
+    if not re.fullmatch(r"https://sns\.[a-z0-9-]+\.amazonaws\.com/.*", post["SigningCertURL"]):
+        return 403
+    if post["TopicArn"] != parcels or not signature_fits(post):
+        return 403
+    if post["Type"] == "SubscriptionConfirmation":
+        sns.confirm_subscription(TopicArn=parcels, Token=post["Token"])
+    elif post["MessageId"] not in delivered:
+        delivered.add(post["MessageId"])
+        deliver(post["Message"])
+    return 200
+
+
 # %% wrong because="Did you trust the header, which the sender writes?" finds="forged,foreign,certificate"
 delivered = set()
 
@@ -1144,7 +1233,7 @@ delivered = set()
 
 def webhook(headers, body, deliver):
     post = json.loads(body)
-    if not re.fullmatch(r"https://sns\.[a-z0-9-]+\.amazonaws\.com/.*", post["SigningCertURL"]):
+    if not re.fullmatch(r"https://sns\.eu-west-1\.amazonaws\.com/.*", post["SigningCertURL"]):
         return 403
     if not signature_fits(post):
         return 403
@@ -1159,7 +1248,7 @@ def webhook(headers, body, deliver):
 # %% wrong because="What happens when the same post comes a second time?" finds="replayed"
 def webhook(headers, body, deliver):
     post = json.loads(body)
-    if not re.fullmatch(r"https://sns\.[a-z0-9-]+\.amazonaws\.com/.*", post["SigningCertURL"]):
+    if not re.fullmatch(r"https://sns\.eu-west-1\.amazonaws\.com/.*", post["SigningCertURL"]):
         return 403
     if post["TopicArn"] != parcels or not signature_fits(post):
         return 403
@@ -1176,7 +1265,7 @@ delivered = set()
 
 def webhook(headers, body, deliver):
     post = json.loads(body)
-    if not re.fullmatch(r"https://sns\.[a-z0-9-]+\.amazonaws\.com/.*", post["SigningCertURL"]):
+    if not re.fullmatch(r"https://sns\.eu-west-1\.amazonaws\.com/.*", post["SigningCertURL"]):
         return 403
     if post["TopicArn"] != parcels or not signature_fits(post) or post["Type"] != "Notification":
         return 403
@@ -1329,8 +1418,12 @@ statement = {
 policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 sqs.set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
 redrive = json.dumps({"deadLetterTargetArn": arn_of(dead)})
-sns.set_subscription_attributes(SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive)
-retries = {"healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}}  # survives: a little more or less serves, too
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive
+)
+retries = {
+    "healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}
+}  # survives: a little more or less serves, too
 sns.set_subscription_attributes(
     SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
 )
@@ -1369,7 +1462,9 @@ boto3.resource("sns").Topic(pickups).set_attributes(
 # %% wrong because="Must the dead-letter queue not consent as well?" finds="gone,lost"
 dead = sqs.create_queue(QueueName="pickups-dlq")["QueueUrl"]
 redrive = json.dumps({"deadLetterTargetArn": arn_of(dead)})
-sns.set_subscription_attributes(SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive)
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive
+)
 retries = {"healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}}
 sns.set_subscription_attributes(
     SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
@@ -1387,7 +1482,9 @@ statement = {
 policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 sqs.set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
 redrive = json.dumps({"deadLetterTargetArn": arn_of(dead)})
-sns.set_subscription_attributes(SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive)
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive
+)
 retries = {"healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}}
 sns.set_subscription_attributes(
     SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
@@ -1417,7 +1514,9 @@ statement = {
 policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 sqs.set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
 redrive = json.dumps({"deadLetterTargetArn": arn_of(dead)})
-sns.set_subscription_attributes(SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive)
+sns.set_subscription_attributes(
+    SubscriptionArn=courier_link, AttributeName="RedrivePolicy", AttributeValue=redrive
+)
 retries = {"healthyRetryPolicy": {"numRetries": 8, "minDelayTarget": 400, "maxDelayTarget": 400}}
 sns.set_subscription_attributes(
     SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
@@ -1503,7 +1602,12 @@ may_publish("events.amazonaws.com")
 
 # %% solution
 may_publish("events.amazonaws.com", "cloudwatch.amazonaws.com")
-owner = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+owner = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
 services = {
     "Effect": "Allow",
     "Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com", "sns.amazonaws.com"]},
@@ -1536,7 +1640,9 @@ def use(service, **more):
 
 mine = {"Condition": {"StringEquals": {"aws:SourceAccount": account}}}
 kms.create_alias(AliasName="alias/alarms", TargetKeyId=make_key(use("events"), use("cloudwatch", **mine)))
-boto3.resource("sns").Topic(alarms).set_attributes(AttributeName="KmsMasterKeyId", AttributeValue="alias/alarms")
+boto3.resource("sns").Topic(alarms).set_attributes(
+    AttributeName="KmsMasterKeyId", AttributeValue="alias/alarms"
+)
 boto3.resource("sqs").Queue(alarm_board).set_attributes(Attributes={"KmsMasterKeyId": make_key(use("sns"))})
 may_publish("events.amazonaws.com", "cloudwatch.amazonaws.com")
 
@@ -1546,7 +1652,12 @@ sqs.set_queue_attributes(QueueUrl=alarm_board, Attributes={"KmsMasterKeyId": "al
 
 # %% wrong because="Who brings the messages into the encrypted queue?" finds="events,cloudwatch"
 may_publish("events.amazonaws.com", "cloudwatch.amazonaws.com")
-owner = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+owner = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
 services = {
     "Effect": "Allow",
     "Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com"]},
@@ -1559,7 +1670,12 @@ sns.set_topic_attributes(TopicArn=alarms, AttributeName="KmsMasterKeyId", Attrib
 sqs.set_queue_attributes(QueueUrl=alarm_board, Attributes={"KmsMasterKeyId": key})
 
 # %% wrong because="Does the policy of the topic still let only EventBridge in?" finds="cloudwatch"
-owner = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+owner = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
 services = {
     "Effect": "Allow",
     "Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com", "sns.amazonaws.com"]},
@@ -1585,7 +1701,12 @@ sns.set_topic_attributes(TopicArn=alarms, AttributeName="KmsMasterKeyId", Attrib
 
 # %% wrong because="Does EventBridge say for which account it uses the key?" finds="events"
 may_publish("events.amazonaws.com", "cloudwatch.amazonaws.com")
-owner = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+owner = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
 services = {
     "Effect": "Allow",
     "Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com", "sns.amazonaws.com"]},
@@ -1626,7 +1747,9 @@ sns.publish(PhoneNumber="+351910000042", Message="Orchard Market: half price tod
 lab.inbox(to="+351910000042")[0].reply("STOP")
 sns.publish(PhoneNumber="+351910000042", Message="Orchard Market: half price tomorrow!")
 
-app = sns.create_platform_application(Name="shop-app", Platform="GCM", Attributes={"PlatformCredential": "secret"})
+app = sns.create_platform_application(
+    Name="shop-app", Platform="GCM", Attributes={"PlatformCredential": "secret"}
+)
 app = app["PlatformApplicationArn"]
 tablet = sns.create_platform_endpoint(PlatformApplicationArn=app, Token="token-of-a-tablet")["EndpointArn"]
 sns.publish(TargetArn=tablet, Message="Your lamp is here")
@@ -1646,6 +1769,7 @@ lab.trace(6, service="sns")
 #   AWS lists 100 in one answer.
 # - `allow_large(topic_arn)` lets a topic take messages of up to 600,000 bytes, and returns True. Where SNS does not allow
 #   that, nothing changes, and it returns False.
+
 
 # %% stub exercise="manners"
 def text(numbers, message):
@@ -1681,7 +1805,9 @@ def tidy(application_arn):
 
 def allow_large(topic_arn):
     try:
-        sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400")
+        sns.set_topic_attributes(
+            TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400"
+        )
     except sns.exceptions.InvalidParameterException:
         return False
     return True
@@ -1737,7 +1863,9 @@ def tidy(application_arn):
 
 def allow_large(topic_arn):
     try:
-        sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400")
+        sns.set_topic_attributes(
+            TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400"
+        )
     except sns.exceptions.InvalidParameterException:
         return False
     return True
@@ -1761,7 +1889,9 @@ def tidy(application_arn):
 
 def allow_large(topic_arn):
     try:
-        sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400")
+        sns.set_topic_attributes(
+            TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400"
+        )
     except sns.exceptions.InvalidParameterException:
         return False
     return True
@@ -1777,14 +1907,18 @@ def text(numbers, message):
 
 
 def tidy(application_arn):
-    for endpoint in sns.list_endpoints_by_platform_application(PlatformApplicationArn=application_arn)["Endpoints"]:
+    for endpoint in sns.list_endpoints_by_platform_application(PlatformApplicationArn=application_arn)[
+        "Endpoints"
+    ]:
         if endpoint["Attributes"]["Enabled"] == "false":
             sns.delete_endpoint(EndpointArn=endpoint["EndpointArn"])
 
 
 def allow_large(topic_arn):
     try:
-        sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400")
+        sns.set_topic_attributes(
+            TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400"
+        )
     except sns.exceptions.InvalidParameterException:
         return False
     return True
@@ -1809,7 +1943,9 @@ def tidy(application_arn):
 
 def allow_large(topic_arn):
     try:
-        sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400")
+        sns.set_topic_attributes(
+            TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="614400"
+        )
     except sns.exceptions.InvalidParameterException:
         return False
     return True
@@ -1856,7 +1992,9 @@ def tidy(application_arn):
 
 def allow_large(topic_arn):
     try:
-        sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="262144")
+        sns.set_topic_attributes(
+            TopicArn=topic_arn, AttributeName="MaximumMessageSize", AttributeValue="262144"
+        )
     except sns.exceptions.InvalidParameterException:
         return False
     return True

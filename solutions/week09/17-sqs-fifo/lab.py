@@ -56,7 +56,10 @@ sqs = boto3.client("sqs")
 # %%
 tea = sqs.create_queue(
     QueueName="tea.fifo",
-    Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"},  # the second one is explained before 17.2
+    Attributes={
+        "FifoQueue": "true",
+        "ContentBasedDeduplication": "true",
+    },  # the second one is explained before 17.2
 )["QueueUrl"]
 
 for customer, wish in [("Amara", "green tea"), ("Bao", "black tea"), ("Amara", "no, mint tea")]:
@@ -67,6 +70,7 @@ for customer, wish in [("Amara", "green tea"), ("Bao", "black tea"), ("Amara", "
 
 # %%
 lab.watch("tea.fifo")
+
 
 # %%
 def look(queue_url):
@@ -269,7 +273,9 @@ for customer in ("Amara", "Bao", "Chen", "Dilnoza"):
 
 crew = lab.workers(demo, count=4, seconds=2)
 lab.play(crew, seconds=8)
-took = max((one.ended for one in crew.handled), default=0) - min((one.began for one in crew.handled), default=0)
+took = max((one.ended for one in crew.handled), default=0) - min(
+    (one.began for one in crew.handled), default=0
+)
 print(f"{len(crew.handled)} orders in {took:.0f} seconds; one worker alone needs {2 * len(crew.handled)}")
 
 # %% [markdown]
@@ -560,6 +566,17 @@ print("left on the card:", cards.get_item(Key={"card": "card-of-amara"})["Item"]
 # %% [markdown]
 # Each part of a transaction can have a condition. If one condition does not hold, nothing at all is written, and you get a
 # `TransactionCanceledException`. In boto3 that is `database.exceptions.TransactionCanceledException`.
+#
+# A transaction can also be cancelled for other reasons, for example when somebody else changes the same card at that
+# moment. So look before you say "paid before". The response of the error says why, with one reason for each part of the
+# transaction, in order:
+
+# %%
+note = {"order_id": "order-7", "total": 20}
+new_only = {"TableName": "payments", "Item": note, "ConditionExpression": "attribute_not_exists(order_id)"}
+with labkit.expected(ClientError) as refused:
+    database.transact_write_items(TransactItems=[{"Put": new_only}])
+print(refused.error.response["CancellationReasons"])
 
 # %% [markdown]
 # ## 17.3 · Prove the gap
@@ -570,9 +587,11 @@ print("left on the card:", cards.get_item(Key={"card": "card-of-amara"})["Item"]
 # *Task.* Change `work`. It receives messages and takes each order's total off its card. An order is a dict such as
 # `{"id": "order-7", "card": "card-12", "total": 20}`.
 #
-# - Wherever the power fails: in the end each order is paid, and paid once.
+# - Wherever the power fails: in the end each order is paid, and paid once. The same holds when DynamoDB refuses a payment
+#   because somebody else changes that card at that moment.
 # - The same order can be sent again long after five minutes. It is still paid once.
 # - In the end the queue is empty.
+
 
 # %% stub exercise="charge_once"
 def work(queue_url):
@@ -605,8 +624,9 @@ def work(queue_url):
         }
         try:
             database.transact_write_items(TransactItems=[{"Put": note}, {"Update": payment}])
-        except database.exceptions.TransactionCanceledException:
-            pass  # this order has been paid before
+        except database.exceptions.TransactionCanceledException as error:
+            if error.response["CancellationReasons"][0]["Code"] != "ConditionalCheckFailed":
+                raise  # something else went wrong, and the order is not paid
         sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
@@ -665,7 +685,7 @@ def work(queue_url):
                     ]
                 )
             except plain.exceptions.TransactionCanceledException:
-                pass
+                continue  # whatever the reason is: next time the look tells whether it is paid
         message.delete()
 
 
@@ -791,6 +811,28 @@ def work(queue_url):
         sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
+# %% wrong because="Do you take every cancelled transaction for 'paid before'?" finds="conflict"
+def work(queue_url):
+    for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
+        order = json.loads(message["Body"])
+        note = {
+            "TableName": "payments",
+            "Item": {"order_id": order["id"]},
+            "ConditionExpression": "attribute_not_exists(order_id)",
+        }
+        payment = {
+            "TableName": "gift-cards",
+            "Key": {"card": order["card"]},
+            "UpdateExpression": "SET balance = balance - :total",
+            "ExpressionAttributeValues": {":total": order["total"]},
+        }
+        try:
+            database.transact_write_items(TransactItems=[{"Put": note}, {"Update": payment}])
+        except database.exceptions.TransactionCanceledException:
+            pass
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
 # %% wrong because="What happens in Python when the condition does not hold?" finds="runs"
 def work(queue_url):
     for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", []):
@@ -895,6 +937,7 @@ with labkit.expected(ClientError):
 #
 # *Task.* All of them must reach `sale.fifo`, and SQS must not refuse a single call. The orders of one customer stay in
 # line, as in 17.1. Change the function, the queue, or both.
+
 
 # %% stub exercise="rush"
 def send_orders(queue_url, orders):
@@ -1145,7 +1188,9 @@ def work(queue_url, handle):
 
 # %% solution
 dead = sqs.create_queue(QueueName="steps-dlq.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-policy = json.dumps({"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 3})  # survives: the worker itself puts a customer on hold after three tries
+policy = json.dumps(
+    {"deadLetterTargetArn": arn_of(dead), "maxReceiveCount": 3}
+)  # survives: the worker itself puts a customer on hold after three tries
 sqs.set_queue_attributes(QueueUrl=steps, Attributes={"RedrivePolicy": policy})
 
 
@@ -1182,7 +1227,9 @@ def work(queue_url, handle):
 shelf = boto3.resource("sqs").create_queue(QueueName="needs-a-person.fifo", Attributes={"FifoQueue": "true"})
 boto3.resource("sqs").Queue(steps).set_attributes(
     Attributes={
-        "RedrivePolicy": json.dumps({"deadLetterTargetArn": shelf.attributes["QueueArn"], "maxReceiveCount": "3"})
+        "RedrivePolicy": json.dumps(
+            {"deadLetterTargetArn": shelf.attributes["QueueArn"], "maxReceiveCount": "3"}
+        )
     }
 )
 
@@ -1731,6 +1778,7 @@ lab.draw(services=["sns", "sqs"])
 # *Goal.* 95 % of the orders of all other sellers wait at most two seconds. No order is lost, and the busy seller is served
 # as fast as the workers can: all orders are handled within 12 seconds. The queue is a standard queue. An order is a dict such as `{"id": "order-7", "seller": "lumo-31", "wants": "tea"}`.
 
+
 # %% stub exercise="fair"
 def place_order(queue_url, order):
     sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(order))
@@ -1811,7 +1859,9 @@ sellers = {"busy seller": 0.9, "Ines": 0.025, "Jamal": 0.025, "Kofi": 0.025, "Le
 
 
 def order_of(request):
-    place_order(market, {"id": f"order-{request.number}", "seller": request.user.replace(" ", "-"), "wants": "tea"})
+    place_order(
+        market, {"id": f"order-{request.number}", "seller": request.user.replace(" ", "-"), "wants": "tea"}
+    )
 
 
 crew = lab.workers(market, count=32, seconds=1)
