@@ -25,7 +25,15 @@ def sections(sandbox: Sandbox) -> Iterator[Section]:
     """State machines and activities; executions, the newest first, only for who asks for them."""
     machines = account.machines()
     rows = [_machine(sandbox, one) for one in machines]
-    columns: tuple[str, ...] = ("state machine", "type", "#states", "#executions", "#running", "#failed", "the latest")
+    columns: tuple[str, ...] = (
+        "state machine",
+        "type",
+        "#states",
+        "#executions",
+        "#running",
+        "#failed",
+        "the latest",
+    )
     yield Section(
         "stepfunctions", "AWS Step Functions", columns, tuple(rows), ("state machine", "state machines"),
         alerting(rows, _FINE),

@@ -37,6 +37,11 @@ def denies(arn: str) -> bool:
         return False
     if isinstance(document, str):
         return '"Deny"' in document
+    return has_deny(document)
+
+
+def has_deny(document: Document) -> bool:
+    """Whether a policy denies anything. One statement may stand without a list around it."""
     statements = document.get("Statement")
     several = [statements] if isinstance(statements, Mapping) else statements or ()
     return any(statement.get("Effect") == "Deny" for statement in several)

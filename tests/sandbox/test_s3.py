@@ -100,6 +100,13 @@ def test_each_kind_of_event_has_its_name_and_version(shop: Shop) -> None:
     assert set(found["ObjectRemoved:Delete"]["s3"]["object"]) == {"key", "sequencer"}
 
 
+def test_a_new_object_has_one_event_with_tags_or_without(shop: Shop) -> None:
+    shop.notify({"Events": ["s3:ObjectCreated:*", "s3:ObjectTagging:*"]})
+    shop.put("plain")
+    shop.s3.put_object(Bucket="photos", Key="tagged", Body=b"1", Tagging="k=v")
+    assert shop.events() == [("ObjectCreated:Put", "plain"), ("ObjectCreated:Put", "tagged")]
+
+
 def test_a_versioned_bucket_tells_of_markers_and_versions(shop: Shop) -> None:
     shop.s3.put_bucket_versioning(Bucket="photos", VersioningConfiguration={"Status": "Enabled"})
     shop.notify({"Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]})

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from labkit.drawing.states.account import NO_HISTORY, Execution
+from labkit.drawing.states.account import NO_HISTORY, Execution, called
+from labkit.drawing.states.graph import Graph
 from labkit.drawing.states.history import History, Try, Visit
 from labkit.drawing.states.outcome import cause
 from labkit.drawing.timeline_model import Bar, Lane, Look, Mark, Past, Sign, Story
@@ -53,8 +54,8 @@ def story(past: Past) -> Story:
     if told is None:
         empty = f"{past.resource} has no execution yet." if past.resource else "No state machine has run yet."
         return Story("Executions", ("state", "states"), (), LOOKS, SIGNS, past.now, tuple(known), empty=empty)
-    run, title = told.run, f"Execution {cut(told.name, 60)} of {cut(told.machine, 60)}"
-    history = History(told.events, run.status)
+    run, title = told.run, f"Execution {called(told.name)} of {cut(told.machine, 60)}"
+    history = History(told.events, run.status, Graph(run.definition).errors)
     now = past.now if run.status == "RUNNING" else max(run.ended or 0.0, history.ended)
     of_machine = sum(one.machine == told.machine for one in past.executions)
     asked = past.resource in ("", told.machine)
@@ -113,7 +114,7 @@ def _bars(visit: Visit, now: float) -> list[Bar]:
         return [Bar(visit.entered, end, "over")]
     bars: list[Bar] = []
     for place, one in enumerate(visit.tries):
-        state = "failing" if one.error else "around" if visit.kind in _FRAMES else "working"
+        state = "failing" if one.failed else "around" if visit.kind in _FRAMES else "working"
         bars.append(Bar(one.start, one.end or end, state))
         following = visit.tries[place + 1].start if place + 1 < len(visit.tries) else 0.0
         until = following or (now if visit.open and visit.waits_since else 0.0)
@@ -129,33 +130,32 @@ def _wait(seconds: float) -> str:
 
 def _marks(visit: Visit) -> list[Mark]:
     marks = []
+    again = len(visit.tries) > 1 or visit.open
     for place, one in enumerate(visit.tries):
-        if one.error:
+        if one.failed and again:
             more = _why(one)
             if place + 1 < len(visit.tries):
                 more += f"; waits {_wait(visit.tries[place + 1].start - one.end)}"
             marks.append(Mark(one.end, "failed", f"attempt {place + 1} failed", more, str(place + 1)))
+    last = visit.tries[-1] if visit.tries and visit.tries[-1].failed else None
+    why = "" if again and last else _why(last) if last else cut(visit.error, _LONGEST)
     if visit.state == "done":
-        more = f"attempt {len(visit.tries)}" if len(visit.tries) > 1 else ""
-        marks.append(Mark(visit.left, "done", "done", more))
+        marks.append(
+            Mark(visit.left, "done", "done", f"attempt {len(visit.tries)}" if again and visit.tries else "")
+        )
     elif visit.state == "caught":
-        marks.append(Mark(visit.left, "caught", "caught", cut(visit.error, _LONGEST)))
+        marks.append(Mark(visit.left, "caught", "caught", why))
     elif visit.state == "stopped":
         marks.append(Mark(visit.left, "stopped", "stopped"))
     elif visit.state in ("failed", "redriven"):
-        more = (
-            "redriven later"
-            if visit.state == "redriven"
-            else ""
-            if visit.tries
-            else cut(visit.error, _LONGEST)
-        )
+        more = ", ".join(filter(None, (why, "redriven later" if visit.state == "redriven" else "")))
         marks.append(Mark(visit.left or visit.entered, "error", "failed for good", more))
     return marks
 
 
 def _why(one: Try) -> str:
-    return cut(f"{one.error}: {cause(one.cause)}" if one.cause else one.error, 2 * _LONGEST)
+    told = one.error or "an error"
+    return cut(f"{told}: {cause(one.cause)}" if one.cause else told, 2 * _LONGEST)
 
 
 def _notices(lanes: Sequence[Lane], status: str, executions: int) -> list[str]:
@@ -164,7 +164,7 @@ def _notices(lanes: Sequence[Lane], status: str, executions: int) -> list[str]:
     for lane in lanes:
         waits = [bar.said.removeprefix("waits ") for bar in lane.bars if bar.state == "retry"]
         if waits:
-            shown = ", ".join(waits[:6]) + (", ..." if len(waits) > 6 else "")
+            shown = ", ".join(waits[:6]) + (" and more" if len(waits) > 6 else "")
             found.append(f"{lane.name} was tried again after {shown}.")
     more = [f"And {len(found) - 3:,} more states were tried again."] if len(found) > 3 else []
     told = [*found[:3], *more] or ["Nothing had to be tried again."]

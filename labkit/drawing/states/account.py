@@ -8,6 +8,7 @@ logs, so here too they are shown only when their level is ALL
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ from labkit.drawing.timeline_words import cut
 from labkit.errors import NotFound, UsageError
 from labkit.sandbox.trace import short_name
 
+_MADE_UP: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LATEST: Final = "latest"
 NO_HISTORY: Final = (
     "Express executions have no history. Turn on logging with the level ALL and start another one: "
@@ -89,6 +91,11 @@ def _machines() -> Iterator[Machine]:
             )
             text = kept.definition if isinstance(kept.definition, str) else json.dumps(kept.definition)
             yield Machine(str(kept.arn), name, str(kept.type or "STANDARD"), text, executions, kept)
+
+
+def called(name: str) -> str:
+    """The name of an execution as figures show it. One that AWS made up is told by its beginning."""
+    return f"{name[:8]}..." if _MADE_UP.fullmatch(name) else cut(name, 60)
 
 
 def is_execution(told: str) -> bool:

@@ -13,7 +13,7 @@ from labkit.drawing.states.history import History
 from labkit.drawing.states.layout import planned
 from labkit.drawing.states.outcome import Outcome, length, shortened
 from labkit.drawing.states.paint import paint
-from labkit.drawing.timeline_words import clock_time, moment
+from labkit.drawing.timeline_words import clock_time, moment, times
 from labkit.errors import LabkitError, UsageError
 from labkit.judging.card import plural
 
@@ -101,7 +101,7 @@ def _definition(told: str | dict[str, Any]) -> Picture:
     note = ""
     if wrong:
         listed = " ".join(
-            f"{shortened(f'{one.location} {one.message}'.strip(), 160).rstrip('.')}."
+            f"{shortened(f'{one.location}: {one.message}'.lstrip(': '), 160).rstrip('.')}."
             for one in wrong[:_PROBLEMS]
         )
         more = f" And {len(wrong) - _PROBLEMS:,} more." if len(wrong) > _PROBLEMS else ""
@@ -112,10 +112,10 @@ def _definition(told: str | dict[str, Any]) -> Picture:
 def _execution(one: Execution, now: float, data: bool) -> Picture:
     run = one.run
     graph = Graph(run.definition)
-    name = f"Execution {shortened(one.name, 60)} of {shortened(one.machine, 60)}"
+    name = f"Execution {account.called(one.name)} of {shortened(one.machine, 60)}"
     if not one.told:
         return picture(graph, None, f"{name}: {one.status}", account.NO_HISTORY)
-    history = History(one.events, run.status)
+    history = History(one.events, run.status, graph.errors)
     outcome = Outcome(graph, history, now, run.map_runs)
     return picture(graph, outcome, f"{name}: {_status(run, now)}", _remark(run, history), data)
 
@@ -136,7 +136,7 @@ def _remark(run: Any, history: History) -> str:
     if not history.visits and run.status == "RUNNING":
         told.append(f"It was started at {clock_time(run.started)} UTC and has not begun: move the clock.")
     if history.redrives:
-        told.append(f"Redriven {plural(history.redrives, 'time')}, last at {moment(run.redriven)} UTC.")
+        told.append(f"Redriven {times(history.redrives)}, last at {moment(run.redriven)} UTC.")
     return " ".join(told)
 
 

@@ -19,6 +19,9 @@ END: Final = "end"
 JOIN: Final = "join"
 MISSING: Final = "missing"
 """Kinds of boxes that are no states: the beginning, the end, the end of a frame, a state that is not there."""
+ANY_ERROR: Final = "any error"
+UNKNOWN: Final = "unknown"
+"""The kind of a state whose type AWS does not know."""
 _DEEPEST: Final = 12
 _RETRIES: Final = 3
 """MaxAttempts of a retrier that names none (developer guide, error handling)."""
@@ -49,7 +52,7 @@ class Box:
     @property
     def is_state(self) -> bool:
         """Whether it is a state of the definition."""
-        return self.kind in TYPES
+        return self.kind in TYPES or self.kind == UNKNOWN
 
 
 @dataclass(eq=False, slots=True)
@@ -96,6 +99,12 @@ class Graph:
         return next((one for one in self.boxes if one.kind == JOIN and one.inside is box), box)
 
     @property
+    def errors(self) -> dict[str, str]:
+        """The errors of Fail states, where the definition names them."""
+        fails = {box.name: box.detail for box in self.states if box.kind == "Fail"}
+        return {name: error for name, error in fails.items() if error and not error.startswith("$")}
+
+    @property
     def states(self) -> list[Box]:
         """The states, in the order of the definition."""
         return [box for box in self.boxes if box.is_state]
@@ -137,10 +146,10 @@ class Graph:
 
     def _state(self, name: str, state: Mapping[str, Any], inside: Box | None, branch: int) -> Box:
         kind = str(state.get("Type"))
-        box = self._add(kind if kind in TYPES else MISSING, safe(name), inside, branch)
+        box = self._add(kind if kind in TYPES else UNKNOWN, safe(name), inside, branch)
         box.detail, box.more = _detail(state), _retries(state)
         if kind not in TYPES:
-            box.detail = f"no type {safe(kind)!r}" if "Type" in state else "no Type"
+            box.detail = f"there is no Type {safe(kind)!r}" if "Type" in state else "it has no Type"
         if kind == "Task":
             called = call(state)
             box.word, box.detail = called.word, "; ".join(filter(None, (called.told, called.waits)))
@@ -166,7 +175,7 @@ class Graph:
             return made[name]
         shown = safe(name)
         for box in self.boxes:
-            if box.kind == MISSING and box.name == shown and box.inside is inside and not box.more:
+            if box.kind == MISSING and box.name == shown and box.inside is inside:
                 return box
         return self._add(MISSING, shown, inside, branch, detail="there is no such state")
 
@@ -217,7 +226,7 @@ def errors(rule: Mapping[str, Any]) -> str:
     """The errors a Retry or Catch is for; all of them are "any error"."""
     names = rule.get("ErrorEquals")
     told = [safe(one) for one in names] if isinstance(names, list) else []
-    return ", ".join("any error" if one == "States.ALL" else one for one in told) or "no error"
+    return ", ".join(ANY_ERROR if one == "States.ALL" else one for one in told) or "no error"
 
 
 def _retries(state: Mapping[str, Any]) -> str:
@@ -228,7 +237,7 @@ def _retries(state: Mapping[str, Any]) -> str:
             told.append(f"never after {errors(one)}")
         elif isinstance(most, int) and not isinstance(most, bool):
             name = errors(one)
-            told.append(plural(most, "retry", "retries") + ("" if name == "any error" else f" for {name}"))
+            told.append(plural(most, "retry", "retries") + ("" if name == ANY_ERROR else f" for {name}"))
         else:
             told.append(f"retries for {errors(one)}")
     return "; ".join(told)

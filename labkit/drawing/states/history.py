@@ -31,10 +31,11 @@ _ITEMS: Final = {
 
 @dataclass(eq=False, slots=True)
 class Try:
-    """One attempt of a state: when it began and ended (0 while it runs), and the error it ended with."""
+    """One attempt of a state: when it began and ended (0 while it runs), whether it failed, and with which error."""
 
     start: float
     end: float = 0.0
+    failed: bool = False
     error: str = ""
     cause: str = ""
 
@@ -71,6 +72,11 @@ class Visit:
         return self.state == "running"
 
     @property
+    def broken(self) -> bool:
+        """Whether its last attempt failed, or it did by itself."""
+        return bool(self.error) or self.kind == "Fail" or bool(self.tries and self.tries[-1].failed)
+
+    @property
     def path(self) -> tuple[int, ...]:
         """The items of the Maps around it, the outermost first."""
         outer = self.around.path if self.around is not None else ()
@@ -92,13 +98,19 @@ class Step:
 
 
 class History:
-    """The visits and steps of an execution. `status` is the one of the execution."""
+    """The visits and steps of an execution. `status` is the one of the execution.
 
-    def __init__(self, events: Iterable[Event], status: str = "RUNNING") -> None:
+    `errors` are those of Fail states, by name, as the definition has them: the events do not always tell them.
+    """
+
+    def __init__(
+        self, events: Iterable[Event], status: str = "RUNNING", errors: Mapping[str, str] | None = None
+    ) -> None:
         self.visits: list[Visit] = []
         self.steps: list[Step] = []
         self.status = status
         self.redrives = 0
+        self._errors = errors or {}
         self.began = self.ended = 0.0
         self._owner: dict[int, Visit] = {}
         self._item: dict[int, int] = {}
@@ -135,7 +147,7 @@ class History:
     def _enter(self, kind: str, before: int, now: float, details: Mapping[str, Any]) -> Visit:
         name, data = str(details.get("name", "")), str(details.get("input", ""))
         earlier, last = self._owner.get(before), str(self._last.get(before, {}).get("type", ""))
-        visit = Visit(name, kind, now, data)
+        visit = Visit(name, kind, now, data, error=self._errors.get(name, ""))
         if last.endswith(_EXITED) and earlier is not None:
             visit.around, visit.item = earlier.around, earlier.item
             self.steps.append(Step(earlier.name, name, data, earlier.input, earlier.state == "caught"))
@@ -204,13 +216,13 @@ class History:
         error, cause = str(details.get("error") or ""), str(details.get("cause") or "")
         if not error and visit.kind in _FRAMES:
             error, cause = self._inner_error(visit)
-        last.end, last.error, last.cause = now, error or last.error, cause or last.cause
+        last.end, last.failed, last.error, last.cause = now, True, error or last.error, cause or last.cause
         visit.error, visit.cause, visit.waits_since = last.error, last.cause, now
 
     def _inner_error(self, frame: Visit) -> tuple[str, str]:
         """Why a Parallel or Map failed: the events of its own do not say it."""
         for visit in reversed(self.visits):
-            if visit.around is frame and (visit.error or visit.kind == "Fail") and visit.state != "redriven":
+            if visit.around is frame and visit.broken and visit.state not in ("redriven", "caught"):
                 return visit.error, visit.cause
         return "", ""
 
@@ -227,7 +239,7 @@ class History:
         """What still stood open in a frame that was left or begun anew has failed."""
         for visit in self.visits:
             if visit.around is frame and visit.open:
-                visit.state = "failed" if visit.error or visit.kind == "Fail" else "stopped"
+                visit.state = "failed" if visit.broken else "stopped"
                 visit.left = visit.left or visit.waits_since or visit.entered
 
     def _outcome(self, kind: str, before: int, details: Mapping[str, Any]) -> None:
@@ -240,11 +252,11 @@ class History:
         self.redrives += 1
         for visit in self.visits:
             if visit.state in ("failed", "stopped") or (visit.open and visit.kind not in _FRAMES):
-                visit.state = "redriven"
+                visit.state, visit.left = "redriven", visit.left or visit.waits_since or visit.entered
             elif visit.open:
                 visit.error, visit.cause, visit.waits_since = "", "", 0.0
                 if visit.tries:
-                    visit.tries[-1].end = 0.0
+                    visit.tries[-1].end, visit.tries[-1].failed = 0.0, False
 
     def _close(self) -> None:
         """What is open when the execution has ended has failed, or was stopped. Fail states always fail."""
@@ -252,7 +264,7 @@ class History:
             if visit.kind == "Fail" and visit.open:
                 visit.state, visit.left = "failed", visit.entered
             if visit.open and (self.status != "RUNNING" or _given_up(visit)):
-                failed = bool(visit.error) and self.status in ("FAILED", "RUNNING", "SUCCEEDED")
+                failed = visit.broken and self.status in ("FAILED", "RUNNING", "SUCCEEDED")
                 visit.state = "failed" if failed else "stopped"
                 visit.left = visit.waits_since or self.ended
 
@@ -261,7 +273,7 @@ def _given_up(visit: Visit) -> bool:
     """Whether a state has failed for good while the execution goes on: the item around it has failed."""
     around = visit.around
     return (
-        bool(visit.error)
+        visit.broken
         and around is not None
         and visit.item is not None
         and around.items.get(visit.item) == "failed"

@@ -14,7 +14,7 @@ from labkit.drawing import style, text
 from labkit.drawing.dot import HUGE, LABEL_MARK, TILE_MARK
 from labkit.drawing.layout import Layout, read
 from labkit.drawing.render import render
-from labkit.drawing.states.graph import JOIN, Arrow, Box, Graph
+from labkit.drawing.states.graph import ANY_ERROR, JOIN, MISSING, UNKNOWN, Arrow, Box, Graph
 from labkit.drawing.states.outcome import Outcome, Seen
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def words_of(box: Box, seen: Seen | None, most: float) -> Words:
     if not box.is_state and not box.detail:
         return Words((box.name,), (), (), (), text.width(box.name, style.DETAIL, True) + 22, _PILL)
     name = tuple(text.lines(box.name, style.NAME, most, bold=True))
-    kind = box.kind if box.is_state else "Missing"
+    kind = {MISSING: "Missing", UNKNOWN: "Unknown"}.get(box.kind, box.kind)
     told = f"{kind}: {box.detail}" if box.detail else kind
     detail = tuple(text.lines(told, style.DETAIL, most, count=3))
     more = () if seen is not None and seen.state else tuple(text.lines(box.more, style.DETAIL, most - SIGN))
@@ -76,11 +76,12 @@ class Label:
 
 def label_of(arrow: Arrow, outcome: Outcome | None, data: bool) -> Label | None:
     """What stands at an arrow, or None when nothing does."""
-    said = tuple(text.lines(arrow.label, style.LABEL, _LABEL, bold=True, count=3))
+    named = "" if arrow.label == ANY_ERROR else arrow.label  # the legend says what a dashed line is
+    said = tuple(text.lines(named, style.LABEL, _LABEL, bold=True, count=3))
     told: tuple[str, ...] = ()
     if outcome is not None:
         way = outcome.ways[arrow]
-        if way.count > 1 and arrow.source.inside is None:  # inside a frame the cards say it
+        if way.count > 1 and arrow.target.inside is None:  # inside a frame the cards say it
             said += (f"{way.count:,} times",)
         if data and way.new and way.new[0] and arrow.target.kind != JOIN:
             told = tuple(text.lines(way.new[0], style.LABEL - 1, _LABEL, count=2))
@@ -146,8 +147,8 @@ def source(graph: Graph, words: dict[Box, Words], labels: dict[int, Label], tigh
 
 def _weight(arrow: Arrow) -> str:
     """What goes well runs straight down; what goes wrong may bend."""
-    if arrow.source.kind == JOIN and arrow.target.kind == JOIN:
-        return "1"
+    if arrow.source.kind == JOIN:  # out of a frame: only a heavy arrow keeps what follows below it
+        return "40"
     return {"catch": "1", "choice": "3"}.get(arrow.kind, "8")
 
 

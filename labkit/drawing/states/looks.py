@@ -37,6 +37,7 @@ LOOKS: Final = {
     "failed": Look("#FBE3E6", FAILED, "#A81E36", "failed", _CROSS),
     "running": Look("#E8F2FA", "#0F5E93", "#0B4F7D", "running", _PLAY),
     "stopped": Look("#EEF1F4", SOFT, "#48566C", "stopped", _STOP),
+    "far": Look(PAPER, SOFT, SOFT, "in child executions"),
     "": Look(PAPER, OFF, SOFT, "not visited", dashed=True),
     "plain": Look(PAPER, SOFT, INK, "a state"),
 }
@@ -46,6 +47,7 @@ TAKEN: Final = "#2B3A50"
 QUIET: Final = "#8B98AB"
 """The colour of an arrow that was not taken: a line, no text. It is dotted too."""
 
+_QUESTION: Final = '<path d="M18 18.5c0-8 12-8 12-.5 0 5-6 5-6 10M24 34v.8"/>'
 _KINDS: Final = {
     "Choice": '<path d="M24 9.5L38.5 24 24 38.5 9.5 24z"/><path d="M24 18v7M24 30v.6"/>',
     "Parallel": '<path d="M24 9.5v7M12 38.5v-9c0-8 24-8 24 0v9M24 16.5v22"/>',
@@ -54,12 +56,14 @@ _KINDS: Final = {
     "Pass": '<path d="M10 24h26M27 14.5l9.5 9.5-9.5 9.5"/>',
     "Succeed": '<path d="M11.5 25l8.500 9 16.5-20"/>',
     "Fail": '<path d="M13 13l22 22M35 13L13 35"/>',
-    "missing": '<path d="M18 18.5c0-8 12-8 12-.5 0 5-6 5-6 10M24 34v.8"/>',
+    "missing": _QUESTION,
+    "unknown": _QUESTION,
 }
 _COLOURS: Final = {
     "Succeed": "#5C7A10",
     "Fail": FAILED,
     "missing": FAILED,
+    "unknown": FAILED,
     "Choice": "#6B2FE0",
     "Wait": "#0F5E93",
 }

@@ -16,6 +16,8 @@ from labkit.judging.card import plural
 
 ORDER: Final = ("running", "failed", "stopped", "caught", "retried", "done")
 """The states of a state of the graph. When it was visited often, the first of these that occurs is shown."""
+FAR: Final = "far"
+"""State of what lies in a Distributed Map: the history of the execution says nothing about it."""
 LONGEST: Final = 60
 _LONGEST_CAUSE: Final = 120
 
@@ -51,6 +53,12 @@ class Outcome:
         for visit in history.visits:
             by_name.setdefault(safe(visit.name), []).append(visit)
         self.seen = {box: self._box(by_name.get(box.name, [])) for box in graph.states}
+        for box in graph.states:
+            around = _far(box)
+            if around is not None and self.seen[around].state:
+                self.seen[box] = Seen(
+                    FAR, told="it runs in child executions, which have histories of their own"
+                )
         self.ways: dict[Arrow, Way] = {arrow: Way() for arrow in graph.arrows}
         self._steps()
         self._small_boxes()
@@ -115,7 +123,7 @@ class Outcome:
         tries = sum(len(one.tries) for one in visits)
         if len(visits) > 1 and tries > len(visits):
             parts.append(plural(tries, "attempt"))
-        errors = Counter(one.error or "an error" for visit in visits for one in visit.tries if one.error)
+        errors = Counter(one.error or "an error" for visit in visits for one in visit.tries if one.failed)
         if errors and (tries > 1):
             parts.append("errors: " + ", ".join(f"{name} ({times(count)})" for name, count in errors.items()))
         if last.cause and last.state in ("failed", "caught"):
@@ -153,6 +161,11 @@ class Outcome:
         """The state an arrow begins at; those that leave a frame begin at its end."""
         return box.inside.name if box.kind == JOIN and box.inside is not None else box.name
 
+    def hidden(self, arrow: Arrow) -> bool:
+        """Whether nobody can tell from here if an arrow was taken: it lies in a Distributed Map."""
+        around = _far(arrow.target)
+        return around is not None and bool(self.seen[around].state)
+
     def _took(self, arrow: Arrow, data: str, before: str) -> None:
         way = self.ways[arrow]
         way.count += 1
@@ -173,6 +186,14 @@ _WORDS: Final = {
     "done": "done",
 }  # fmt: skip
 _ITEMS: Final = ("done", "failed", "running", "waiting", "stopped", "not begun")
+
+
+def _far(box: Box) -> Box | None:
+    """The Distributed Map around a state."""
+    around = box.inside
+    while around is not None and not around.far:
+        around = around.inside
+    return around
 
 
 def _state(visit: Visit) -> str:
@@ -197,7 +218,7 @@ def cause(told: str) -> str:
 
 def length(seconds: float) -> str:
     """How long something took."""
-    return spoken(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+    return spoken(seconds) if seconds >= 1 or seconds < 0.001 else f"{seconds * 1000:.0f} ms"
 
 
 def changed(before: str, data: str) -> str:
@@ -225,9 +246,8 @@ def brief(data: str, most: int = LONGEST) -> str:
     if isinstance(found, dict):
         return shortened(", ".join(f"{name} {_value(value)}" for name, value in found.items()) or "{}", most)
     if isinstance(found, list):
-        return shortened(
-            f"{plural(len(found), 'item')}: {', '.join(map(_value, found[:5]))}" if found else "[]", most
-        )
+        shown = ", ".join(map(_value, found[:5])) + (", ..." if len(found) > 5 else "")
+        return shortened(f"{plural(len(found), 'item')}: {shown}" if found else "[]", most)
     return shortened(_value(found), most)
 
 

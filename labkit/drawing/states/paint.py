@@ -6,7 +6,7 @@ from typing import Final
 
 from labkit.drawing import style, text
 from labkit.drawing.layout import Box as Place
-from labkit.drawing.states.graph import JOIN, Arrow, Box, Graph
+from labkit.drawing.states.graph import JOIN, MISSING, UNKNOWN, Arrow, Box, Graph
 from labkit.drawing.states.layout import CHIP, PAD, SIGN, Label, Plan, Words
 from labkit.drawing.states.looks import LOOKS, QUIET, TAKEN, Look, chip
 from labkit.drawing.states.outcome import Outcome, brief
@@ -114,8 +114,8 @@ def _pill(box: Box, place: Place, look: Look, outcome: Outcome | None) -> str:
 
 
 def _card(box: Box, words: Words, place: Place, look: Look, outcome: Outcome | None) -> str:
-    visited = outcome is None or look.sign
-    missing = not box.is_state
+    visited = not look.dashed
+    missing = box.kind in (MISSING, UNKNOWN)
     edge = style.FAILED if missing else look.edge
     parts = [_rect(place, 8, look.fill, edge, dashed=look.dashed or missing, wide=1.5 if look.sign else 1.1)]
     colour, glyph = chip(box)
@@ -189,7 +189,7 @@ def stroke(arrow: Arrow, outcome: Outcome | None) -> tuple[str, float, str]:
     """Colour, width and dashes of an arrow: taken ones are thick, others thin; a Catch is dashed."""
     caught = arrow.kind == "catch"
     dashes = _CATCH.dashes if caught else ""
-    if outcome is None:
+    if outcome is None or outcome.hidden(arrow):
         return (_CATCH.colour if caught else style.LINE), 1.3, dashes
     if outcome.ways[arrow].count:
         return (_CATCH.colour if caught else TAKEN), 2.4, dashes
@@ -199,7 +199,7 @@ def stroke(arrow: Arrow, outcome: Outcome | None) -> tuple[str, float, str]:
 def _label(arrow: Arrow, label: Label, outcome: Outcome | None, place: Place | None) -> str:
     if place is None:
         return ""
-    taken = outcome is None or bool(outcome.ways[arrow].count)
+    taken = outcome is None or outcome.hidden(arrow) or bool(outcome.ways[arrow].count)
     colour = style.SOFT if not taken else _CATCH.colour if arrow.kind == "catch" else style.INK
     x, y = place.x + 4, place.y + (place.height - label.height) / 2 + 2
     parts = []
@@ -233,12 +233,12 @@ def _legend(graph: Graph, outcome: Outcome | None) -> list[Entry]:
     entries: list[Entry] = []
     if outcome is not None:
         states = {outcome.seen[box].state for box in graph.states}
-        for name in ("done", "retried", "caught", "failed", "running", "stopped", ""):
+        for name in LOOKS:
             if name in states:
                 entries.append(_swatch(LOOKS[name]))
         entries.append(_stroke_entry(TAKEN, 2.4, "", "way taken"))
     if any(arrow.kind == "catch" for arrow in graph.arrows):
-        entries.append(_stroke_entry(_CATCH.colour, 1.3, _CATCH.dashes, "Catch: when it fails"))
+        entries.append(_stroke_entry(_CATCH.colour, 1.3, _CATCH.dashes, "Catch: any error, or the named ones"))
     return entries
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from labkit.drawing.states.conditions import ELSE
-from labkit.drawing.states.graph import END, JOIN, MISSING, START, Arrow, Box, Graph
-from labkit.drawing.states.outcome import ORDER, Outcome, brief
+from labkit.drawing.states.graph import END, JOIN, MISSING, START, UNKNOWN, Arrow, Box, Graph
+from labkit.drawing.states.outcome import FAR, ORDER, Outcome, brief
 from labkit.drawing.timeline_words import times
 from labkit.judging.card import plural, wrap
 
@@ -39,7 +39,7 @@ def _part(graph: Graph, outcome: Outcome | None, inside: Box | None, depth: int)
 
 def _state(graph: Graph, outcome: Outcome | None, box: Box, depth: int) -> Iterator[str]:
     lead = "  " * depth
-    kind = "not in the definition" if box.kind == MISSING else box.kind
+    kind = {MISSING: "not in the definition", UNKNOWN: "of no known type"}.get(box.kind, box.kind)
     told = [f"{box.name} ({kind})"]
     if box.detail:
         word = _CALLED.get(box.kind)
@@ -84,12 +84,12 @@ def _in_map(arrow: Arrow) -> bool:
 
 
 def _went(arrow: Arrow, outcome: Outcome | None) -> str:
-    if outcome is None:
+    if outcome is None or outcome.hidden(arrow):
         return ""
     way = outcome.ways[arrow]
     if not way.count:
         return " (not taken)"
-    often = f", {times(way.count)}, the last time" if way.count > 1 else ""
+    often = f" {times(way.count)}, the last time" if way.count > 1 else ""
     return f" (taken{often} with {brief(way.data[0], _DATA)})"
 
 
@@ -110,8 +110,9 @@ def notice(graph: Graph, outcome: Outcome | None) -> str:
         if names and state != "done":
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             told.append(f"{_NOTICED[state]}: {shown}.")
-    visited = sum(bool(outcome.seen[box].state) for box in graph.states)
-    return " ".join([f"{visited:,} of {plural(len(graph.states), 'state')} visited.", *told])
+    known = [box for box in graph.states if outcome.seen[box].state != FAR]
+    visited = sum(bool(outcome.seen[box].state) for box in known)
+    return " ".join([f"{visited:,} of {plural(len(known), 'state')} visited.", *told])
 
 
 _NOTICED: Final = {

@@ -35,9 +35,7 @@ def _sqs(call: Call) -> bool:
     queue = backend.queues.get(name) if backend is not None else None
     if queue is None:
         return False  # no such queue: that is what the service says then
-    return account != call.account or any(
-        statement.get("Effect") == "Deny" for statement in queue._policy_json["Statement"]
-    )
+    return account != call.account or documents.has_deny(queue._policy_json)
 
 
 def _arns(*names: str) -> Callable[[Call], bool]:

@@ -171,7 +171,9 @@ class Pool:
         return Channel(ours, log, process)
 
     def _setup(self, spec: FunctionSpec, folder: Path, task: Path, opt: Path) -> dict[str, Any]:
-        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        # The folder of the runtime the function names, as on AWS, and of the Python that is really here.
+        versions = dict.fromkeys((spec.runtime, f"python{sys.version_info[0]}.{sys.version_info[1]}"))
+        own = [str(opt / "python" / "lib" / version / "site-packages") for version in versions]
         tmp = str(folder / "tmp")
         return {
             "handler": spec.handler,
@@ -186,7 +188,7 @@ class Pool:
             "opt": str(opt),
             "tmp": tmp,
             "turns": str(folder / "turns"),
-            "path": [str(task), str(opt / "python" / "lib" / version / "site-packages"), str(opt / "python")],
+            "path": [str(task), *own, str(opt / "python")],
             "readable": [*self._readable, str(task), str(opt)],
             "kernel_walls": self._kernel_walls,
             # Programs such as Node reserve far more address space than they use.

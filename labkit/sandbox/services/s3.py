@@ -5,7 +5,7 @@ Simulated here:
 - A configuration is checked when it is made: destinations and their policies, event types, filters, overlaps. Queues
   and topics get s3:TestEvent.
 - Records as on AWS: URL-encoded key, sequencer, version 2.1 or 2.3, deletions without size. Delete markers and
-  deleted versions have events too.
+  deleted versions have events too. Only PutObjectTagging has an event for tags.
 
 Differs on AWS:
 - A notification arrives within seconds on AWS, sometimes in a minute or later. Here it arrives at once.
@@ -19,26 +19,42 @@ Sources:
 - https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html
 - https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 - https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html (overlapping filters)
+- https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html (which request has which event)
 - https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html (EventBridge)
 - https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html
 """
 
 from __future__ import annotations
 
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
 from labkit.sandbox.hooks import hook
 
 # Every lab loads this module, because moto loads S3 with IAM. What it does is loaded when a bucket has notifications.
 
+_TAGS_PUT: Final = "s3:ObjectTagging:Put"
+_tagging: ContextVar[bool] = ContextVar("tagging", default=False)
+
 
 @hook("moto.s3.notifications:send_event")
 def send_event(original: Any, account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
     """Something happened to an object."""
-    if bucket.notification_configuration is not None:
+    event = str(getattr(event_name, "value", event_name))
+    if bucket.notification_configuration is not None and (event != _TAGS_PUT or _tagging.get()):
         from labkit.sandbox.services import _s3_notifications as notifications
 
-        notifications.send(bucket, str(getattr(event_name, "value", event_name)), key)
+        notifications.send(bucket, event, key)
+
+
+@hook("moto.s3.responses:S3Response.put_object_tagging")
+def put_object_tagging(original: Any, self: Any) -> Any:
+    """The one request with an event for tags. moto has it for every new object, which has tags, if only none."""
+    token = _tagging.set(True)
+    try:
+        return original(self)
+    finally:
+        _tagging.reset(token)
 
 
 @hook("moto.s3.notifications:send_test_event")

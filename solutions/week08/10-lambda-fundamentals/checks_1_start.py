@@ -49,7 +49,8 @@ def price_quote(world: World, expect: Expect) -> None:
         "Lambda finds the file that the handler setting names.",
         seen=said(first),
         why="Lambda looks for it from the top of the zip file. A folder in between is part of the address.",
-        action="Compare the names of the files in the zip with the first half of the handler setting. It has no `.py`.",
+        action="Compare the names of the files in the zip with the first half of the handler setting. A file ends with "
+        "`.py`, the setting does not.",
     ):
         return
     if not expect(
@@ -58,7 +59,7 @@ def price_quote(world: World, expect: Expect) -> None:
         "Everything that the file imports is in the package.",
         seen=said(first),
         why="Nothing of your own is in Lambda but what you pack. On your machine the import worked.",
-        action="Put the missing file beside the other one."
+        action="Python looks for it from the top of the zip, too. What is the file called there, with `.py`?"
         if missing
         else "A file of the package is not what the runtime can read. The message says which, and where.",
     ):
@@ -139,7 +140,9 @@ def checkpoint(world: World, expect: Expect) -> None:
         'A job of two labels runs without an error and returns a dict with "next".',
         seen=said(tiny),
         why="Who calls the function reads there where to go on.",
-        action="Read what Lambda says, and repair that line.",
+        action='Return a dict at the end, too: `{"next": None}`.'
+        if tiny.ok
+        else "Read what Lambda says, and repair that line.",
     ):
         return
     for labels, pace in ((900, 0.05), (world.random.randrange(70, 90), 0.2)):
@@ -156,12 +159,43 @@ def judge_job(world: World, expect: Expect, printing: Any, labels: int, pace: fl
         run = printing.call({"job": job, "start": start, "labels": labels, "pace": pace})
         runs.append(run)
         printed += [int(found) for found in re.findall(rf"label {re.escape(job)} (\d+)", run.log)]
-        start = run.answer.get("next") if isinstance(run.answer, dict) else None
-        if not isinstance(start, int) or len(printed) > 2 * labels:
+        before, start = start, run.answer.get("next") if isinstance(run.answer, dict) else None
+        ended = before == start == labels  # all is printed, and it asks for one more call for ever
+        if not isinstance(start, int) or ended or len(printed) > 2 * labels:
             break
     what = f"A job of {labels} labels at {pace:g} seconds each"
+    judge_ends(expect, runs, what)
+    judge_printed(expect, what, set(range(first, labels)), printed, start)
+    expect(
+        "done",
+        not ended,
+        'When all labels are printed, a call returns `{"next": None}`.',
+        seen=f"{what}: all are printed, and a call still returned {{'next': {short(start)}}}.",
+        why="Who calls the function goes on until it says None.",
+        action="A number means that a label with this number is still to be printed.",
+    )
+    left = [run for run in runs if isinstance(run.answer, dict) and is_a_label(run.answer.get("next"), labels)]
+    lazy = min((run.seconds for run in left), default=LIMIT)
+    expect(
+        "busy",
+        lazy >= LEAST_USED,
+        "A call that leaves work has used at least six of its ten seconds.",
+        seen=f"{what}: a call gave up within {number(max(1, math.ceil(lazy)), 'second')}.",
+        why="Each call costs a request and has to be started by somebody.",
+        action="The method gives milliseconds. Stop when one to three seconds are left.",
+    )
+
+
+def is_a_label(answer: object, labels: int) -> bool:
+    """Whether an answer names a label that is still to be printed."""
+    return isinstance(answer, int) and answer < labels
+
+
+def judge_ends(expect: Expect, runs: list[Any], what: str) -> None:
+    """How the calls of a job ended."""
     longest = max(run.seconds for run in runs)
     stopped = [run for run in runs if not run.ok]
+    timed_out = not stopped or "Timedout" in stopped[0].error
     expect(
         "early",
         not stopped and longest <= LIMIT - SPARE,
@@ -170,17 +204,27 @@ def judge_job(world: World, expect: Expect, printing: Any, labels: int, pace: fl
         if stopped
         else f"{what}: a call took {'more than' if longest > LIMIT else 'nearly'} {LIMIT:.0f} seconds.",
         why="Lambda ends a late call in the middle of a label, and nobody learns how far it came.",
-        action="Before each label, ask how much time is left. Keep more than the slowest label needs.",
+        action="Before each label, ask how much time is left. Keep more than the slowest label needs."
+        if timed_out
+        else "A call ends by itself when it returns something. This one failed. Read the error.",
     )
-    cut = isinstance(start, int)  # nobody would drive it any further
-    left_out = [] if cut else sorted(set(range(first, labels)) - set(printed))
+
+
+def judge_printed(expect: Expect, what: str, wanted: set[int], printed: list[int], last: object) -> None:
+    """Which labels a job printed. `last` is what its last call returned as "next"."""
+    cut = isinstance(last, int)  # nobody would drive it any further
+    left_out = set() if cut else wanted - set(printed)
+    odd = left_out and last is not None
     expect(
         "all",
         not left_out,
         "When the job is done, every label is printed.",
-        seen=f"{what}: {few(left_out, 'label is', 'labels are')} missing.",
+        seen=f"{what}: {few(left_out, 'label is', 'labels are')} missing. "
+        + (f"A call returned {{'next': {short(last)}}}. That is no whole number." if odd else ""),
         why="A parcel without a label stays in the shop.",
-        action="Return the number of the first label that is not printed yet. Return None only at the very end.",
+        action="Return the number itself, as the loop has it."
+        if odd
+        else "Return the number of the first label that is not printed yet. Return None only at the very end.",
     )
     twice = len(printed) - len(set(printed))
     expect(
@@ -189,18 +233,7 @@ def judge_job(world: World, expect: Expect, printing: Any, labels: int, pace: fl
         "No label is printed twice.",
         seen=f"{what}: {few(range(twice), 'label was', 'labels were')} printed twice.",
         why="Two parcels would go to the same customer.",
-        action="The number you return is where the next call begins. Which label has the last one printed?",
-    )
-    lazy = [run.seconds for run in runs[:-1] if run.seconds < LEAST_USED]
-    expect(
-        "busy",
-        not lazy,
-        "A call that leaves work has used at least six of its ten seconds.",
-        seen=f"{what}: a call gave up in its first {math.ceil(min(lazy, default=1))} seconds."
-        if max(lazy, default=0) > 1
-        else f"{what}: a call gave up in its first second.",
-        why="Each call costs a request and has to be started by somebody.",
-        action="The method gives milliseconds. Stop when one to three seconds are left.",
+        action='A call begins with the label `event["start"]`. It returns the first label that is not printed yet.',
     )
 
 

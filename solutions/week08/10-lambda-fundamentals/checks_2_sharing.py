@@ -50,7 +50,10 @@ def layers(world: World, expect: Expect) -> None:
         "Both aliases start: the layer's module is found.",
         seen=said(failed) if failed else "",
         why="Lambda unpacks a layer into `/opt`. Python looks for modules in one folder of it.",
-        action="Which folder has to be inside the layer's zip file? Publish the layer again, and the function.",
+        action="`receipt` has no layer. Give it one: `deploy(..., Layers=[arn])`. Then publish it again."
+        if not receipt.settings.get("Layers")
+        else "What is the path of the module in the layer's zip file: which folder, which name? Publish the layer again, "
+        "and the function.",
     ):
         return
     judge_forms(expect, orders, stable, coming)
@@ -181,7 +184,7 @@ def configuration(world: World, expect: Expect, *, set_prices: Callable[..., Any
         "Both functions have the same code.",
         seen="The files in their packages differ.",
         why="What you tried in `dev` is then really what runs in `prod`.",
-        action="Put everything that differs between the stages into environment variables.",
+        action="What differs between the stages lies outside the code. An environment variable says where.",
     )
 
 

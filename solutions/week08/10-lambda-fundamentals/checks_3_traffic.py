@@ -48,7 +48,9 @@ def weighted_alias(world: World, expect: Expect, *, roll_back: Callable[..., Any
         seen=f"Of {CALLS:,} calls, {green:.1%} met green"
         + (f" and {number(others, 'call')} neither green nor blue." if others else "."),
         why="If the new version is bad, few customers suffer.",
-        action="A weight is a share of 1. Ten percent is 0.1, for the version with the code `GREEN`.",
+        action="Publish blue and green. The alias points at one of the two versions, and gives the other one a weight."
+        if green in (0, 1) or others
+        else "A weight is a share of 1. Ten percent is 0.1, for the version with the code `GREEN`.",
     )
     word = world.word()
     text = f"def handler(event, context):\n    return {{'order': event['order'], 'button': '{word}'}}\n"
@@ -86,8 +88,17 @@ def weighted_alias(world: World, expect: Expect, *, roll_back: Callable[..., Any
             "After `roll_back()`, every call through `live` meets blue.",
             seen=f"{still:,} of {CALLS:,} calls met {', '.join(sorted(colors.keys() - {'blue'}))}.",
             why="The shop rolls back because green is broken.",
-            action="What you do not name in `update_alias` stays as it was. Name the weights, too.",
+            action=how_to_go_back(colors),
         )
+
+
+def how_to_go_back(colors: Counter[str]) -> str:
+    """What to change in a rollback, by what customers met after it."""
+    if "ResourceNotFoundException" in colors:
+        return "Callers use the alias. Leave it there, and let it point at another version."
+    if colors["blue"]:
+        return "What you do not name in `update_alias` stays as it was. Name the weights, too."
+    return "Which version does `live` point at, when no weight is left? It has to be the number of blue."
 
 
 def met(checkout: Any, calls: int) -> Counter[str]:
@@ -143,7 +154,9 @@ def connection(world: World, expect: Expect) -> None:
             not wrong,
             "Every call gets the points of its customer.",
             seen=f"Customer {wrong[0][0]} was asked for. {said(wrong[0][1])}" if wrong else "",
-            why="Another customer's points are worse than none.",
+            why="Another customer's points are worse than none."
+            if all(run.ok for _, run in wrong)
+            else "The customer sees an error.",
             action="Keep the connection, not the answer."
             if all(run.ok for _, run in wrong)
             else "Read the error. A variable that the handler assigns is its own, unless it says `global`. And has the "
@@ -178,8 +191,9 @@ def connection(world: World, expect: Expect) -> None:
         after <= 1,
         "The calls after that use the new connection.",
         seen=f"10 more calls opened {number(after, 'connection')}.",
-        why="The old connection is still in the variable, and every call finds it broken.",
-        action="Put the new connection where the old one was: `global` lets the handler do that.",
+        why="A variable of the handler is gone when the call ends. Only what stands outside it is kept.",
+        action="Put the new connection where the next call looks for it: outside the handler. `global` lets the handler "
+        "do that.",
     )
 
 

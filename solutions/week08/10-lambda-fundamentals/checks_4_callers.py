@@ -62,10 +62,12 @@ def judge_friends(world: World, expect: Expect, stock: Any, uploads: str) -> Non
             "rule",
             ran(rehearsal, stock) == 1,
             "An event for the rule `new-stock` sets the function off.",
-            seen=f"{how_often(rehearsal, stock)} {why_not(rehearsal)}",
+            seen=how_often(rehearsal, stock),
             why="New stock is in the warehouse, and the shop says: sold out.",
-            action="Who calls whom? The *function* needs a statement that lets the rule in. Its role is for what it "
-            "does itself.",
+            action="Once is enough. Who else calls it for the same event? Look at the targets of your rules."
+            if ran(rehearsal, stock)
+            else "Who calls whom? The *function* needs a statement that lets the rule in. Its role is for what it does "
+            "itself.",
         )
     with world.rehearsal() as rehearsal:
         world.client("s3").put_object(Bucket=uploads, Key=f"stock/{world.word()}.csv", Body=b"tea,12")
@@ -74,9 +76,12 @@ def judge_friends(world: World, expect: Expect, stock: Any, uploads: str) -> Non
             "bucket",
             ran(rehearsal, stock) == 1,
             "A new file in your bucket sets the function off.",
-            seen=f"A file came. {how_often(rehearsal, stock)} {why_not(rehearsal)}",
+            seen=f"A file came. {how_often(rehearsal, stock)}",
             why="Suppliers send their stock as files.",
-            action="Let the bucket in, then tell the bucket whom to call: `put_bucket_notification_configuration`.",
+            action="Once is enough. Who else calls it for the same file?"
+            if ran(rehearsal, stock)
+            else "Let the bucket in, then tell the bucket whom to call, and when: "
+            "`put_bucket_notification_configuration`.",
         )
 
 
@@ -144,9 +149,9 @@ def ran(rehearsal: Any, stock: Any) -> int:
 
 
 def how_often(rehearsal: Any, stock: Any) -> str:
-    """How often it ran, in a sentence."""
+    """How often it ran, and what kept it from running, in words."""
     times = ran(rehearsal, stock)
-    return f"The function ran {times} times." if times else "The function did not run."
+    return f"The function ran {times} times." if times else f"The function did not run. {why_not(rehearsal)}"
 
 
 def why_not(rehearsal: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from typing import Any
 
@@ -103,13 +104,16 @@ def test_a_layer_without_its_python_folder_is_not_found(functions: Any) -> None:
     assert result.error.message == "Unable to import module 'app': No module named 'orchard'"
 
 
-def test_the_version_specific_folder_of_a_layer(functions: Any) -> None:
-    import sys
-
-    folder = f"python/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-    layer = functions.package("", {f"{folder}/orchard.py": "version = 1"})
+@pytest.mark.parametrize("version", ["python3.14", f"python{sys.version_info[0]}.{sys.version_info[1]}"])
+def test_the_version_specific_folder_of_a_layer(functions: Any, version: str) -> None:
+    layer = functions.package("", {f"python/lib/{version}/site-packages/orchard.py": "version = 1"})
     code = "import orchard\ndef handler(event, context): return orchard.version"
-    assert functions.value(functions.run(code, layers=(layer,))) == 1
+    assert functions.value(functions.run(code, layers=(layer,), runtime="python3.14")) == 1
+
+
+def test_a_layer_for_another_runtime_is_not_found(functions: Any) -> None:
+    layer = functions.package("", {"python/lib/python3.1/site-packages/orchard.py": "version = 1"})
+    assert functions.run("import orchard", layers=(layer,)).error is not None
 
 
 def test_packages_put_into_tmp_can_be_imported(functions: Any) -> None:
