@@ -25,6 +25,7 @@ KNOWN: Final[dict[str, str]] = {
     "sqs.batch_entry_fails": "share of SendMessageBatch entries that come back under Failed",
     "sqs.disorder": "share of deliveries from standard queues that overtake or fall behind",
     "sqs.duplicate": "share of deliveries from standard queues that come a second time",
+    "states.duplicate": "share of asynchronous Express executions that run a second time",
 }
 
 

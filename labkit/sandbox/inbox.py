@@ -103,6 +103,13 @@ def answer(sandbox: Sandbox, entry: Entry, text: str) -> bool:
         return entry.to in backend.opt_out_numbers
 
 
+def begin_month(sandbox: Sandbox) -> None:
+    """What was spent on text messages before no longer counts, as on the first of a month."""
+    with sandbox.lock:
+        for backend in _backends():
+            vars(backend).pop("sms_spent", None)
+
+
 def uninstall(sandbox: Sandbox, entry: Entry) -> None:
     """Remove the app from the device: its token is dead from now on.
 

@@ -84,6 +84,11 @@ def test_the_monthly_limit_stops_text_messages_until_the_next_month(post: Post) 
     post.sandbox.clock.advance(days=31)
     post.sns.publish(PhoneNumber=NUMBER, Message="a new month")
     assert texts(post)[-1] == "a new month"
+    for number in range(156):
+        post.sns.publish(PhoneNumber=NUMBER, Message=f"tea {number}")
+    inbox.begin_month(post.sandbox)
+    post.sns.publish(PhoneNumber=NUMBER, Message="one more month")
+    assert texts(post)[-1] == "one more month"
 
 
 def test_a_highest_price_is_kept(post: Post) -> None:

@@ -240,6 +240,15 @@ def test_setting_one_attribute_leaves_the_policy_alone(sqs: Any) -> None:
         )
 
 
+def test_a_policy_may_have_one_statement_without_a_list(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": deny}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    assert json.loads(shown(sqs, url)["Policy"]) == policy
+    assert refused(sqs.send_message, QueueUrl=url, MessageBody="tea")[0] == "AccessDenied"
+
+
 def test_permissions_come_and_go(sqs: Any) -> None:
     url = sqs.create_queue(QueueName="orders")["QueueUrl"]
     given = {"QueueUrl": url, "Label": "shop", "AWSAccountIds": ["111111111111"], "Actions": ["SendMessage"]}

@@ -10,6 +10,8 @@ from labkit.drawing.scene import Scene
 
 CALLS: Final = ("StartExecution", "StartSyncExecution")
 USED: Final = ("stateMachineArn",)
+FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
+"""How executions end that do not succeed."""
 
 
 def show(scene: Scene, backend: Any) -> None:
@@ -17,7 +19,9 @@ def show(scene: Scene, backend: Any) -> None:
     for machine in backend.state_machines:
         states = list(_states(machine.definition))
         detail = f"{(machine.type or 'STANDARD').lower()}, {len(states)} states"
-        scene.resource(machine.arn, "stepfunctions", machine.name, detail)
+        shown = scene.resource(machine.arn, "stepfunctions", machine.name, detail)
+        shown.counts["runs"] = len(machine.executions)
+        shown.counts["failed"] = sum(one.status in FAILED for one in machine.executions)
         for target in dict.fromkeys(arn for state in states for arn in _targets(scene, state)):
             scene.link(machine.arn, target, "calls")
         scene.assumes(machine.arn, machine.roleArn)
@@ -51,7 +55,7 @@ def _targets(scene: Scene, state: dict[str, Any]) -> Iterator[str]:
 def _named(scene: Scene, resource: str, value: str) -> str | None:
     if value.startswith("arn:"):
         return value
-    service = resource.removeprefix("arn:aws:states:::").partition(":")[0]
+    service = resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").partition(":")[0]
     if value.startswith("https://") and service == "sqs":
         return scene.named("sqs", value)
     return scene.named(service, value)

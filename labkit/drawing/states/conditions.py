@@ -32,7 +32,8 @@ def rule(told: Any, depth: int = 0) -> str:
     for name, word in (("And", " and "), ("Or", " or ")):
         if isinstance(told.get(name), list):
             parts = [rule(one, depth + 1) for one in told[name]]
-            return word.join(f"({one})" if depth and len(parts) > 1 else one for one in parts)
+            joined = word.join(parts)
+            return f"({joined})" if depth and len(parts) > 1 else joined
     if "Not" in told:
         return f"not ({rule(told['Not'], depth + 1)})"
     return _test(told)

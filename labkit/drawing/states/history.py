@@ -6,7 +6,7 @@ are mixed. Source: https://docs.aws.amazon.com/step-functions/latest/apireferenc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -100,17 +100,22 @@ class Step:
 class History:
     """The visits and steps of an execution. `status` is the one of the execution.
 
-    `errors` are those of Fail states, by name, as the definition has them: the events do not always tell them.
+    `errors` are those of Fail states, by name, and `again` the names of states with a Retry, as the definition has
+    them: the events do not always tell the one, and which of two frames begins anew.
     """
 
     def __init__(
-        self, events: Iterable[Event], status: str = "RUNNING", errors: Mapping[str, str] | None = None
+        self,
+        events: Iterable[Event],
+        status: str = "RUNNING",
+        errors: Mapping[str, str] | None = None,
+        again: Collection[str] | None = None,
     ) -> None:
         self.visits: list[Visit] = []
         self.steps: list[Step] = []
         self.status = status
         self.redrives = 0
-        self._errors = errors or {}
+        self._errors, self._again = errors or {}, again
         self.began = self.ended = 0.0
         self._owner: dict[int, Visit] = {}
         self._item: dict[int, int] = {}
@@ -154,7 +159,7 @@ class History:
         elif last in ("ParallelStateStarted", "MapIterationStarted") and earlier is not None:
             visit.around, visit.item = earlier, self._item.get(before)
             self.steps.append(Step(earlier.name, name, data, earlier.input))
-        elif last == "ExecutionStarted":
+        elif last == "ExecutionStarted" or before == 0:  # on AWS the first state follows nothing
             self.steps.append(Step("", name, data))
         else:  # a redrive enters states anew: it is where it was
             for old in reversed(self.visits):
@@ -173,18 +178,23 @@ class History:
         if not frame:
             return found
         name = str(details.get("name", ""))
-        again = kind.endswith(("StateStarted", _EXITED))
         while found is not None:
             fits = found.kind == frame and (not name or found.name == name)
-            if fits and (again or found.open):
+            if fits and found.open and (not kind.endswith("StateStarted") or self._may_begin(found)):
                 return found
             found = found.around
         return None
+
+    def _may_begin(self, frame: Visit) -> bool:
+        """Whether a frame begins now: for the first time, again by its Retry, or after a redrive."""
+        return not frame.tries or frame.redriven or self._again is None or frame.name in self._again
 
     def _happened(
         self, visit: Visit, kind: str, number: int, before: int, now: float, details: Mapping[str, Any]
     ) -> None:
         if kind in _BEGUN:
+            if visit.state == "redriven":  # a redrive begins the work again, without entering the state
+                visit.state, visit.left = "running", 0.0
             visit.tries.append(Try(now))
             visit.waits_since, visit.submitted = 0.0, False
             visit.size = int(details.get("length") or visit.size)

@@ -7,6 +7,7 @@ top, the ways through it below, and the point where they meet at its bottom.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,9 @@ _LABEL: Final = 104.0
 _CELL: Final = '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{}</TR></TABLE>>'
 _WIDTHS: Final = (136.0, 104.0, 84.0)
 """How wide the words of a card may be. The narrower ones are for figures that would not fit on a page."""
+
+_PATIENCE: Final = 1.0
+"""Seconds after which no narrower layout is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +110,14 @@ class Plan:
 def planned(graph: Graph, outcome: Outcome | None, data: bool) -> Plan:
     """The widest layout that fits on a page, else the narrowest. Raises `NoRenderer`."""
     plans: list[Plan] = []
+    began = time.monotonic()
     for most in _WIDTHS:
         words = {box: words_of(box, outcome.seen.get(box) if outcome else None, most) for box in graph.boxes}
         found = {number: label_of(arrow, outcome, data) for number, arrow in enumerate(graph.arrows)}
         labels = {number: one for number, one in found.items() if one is not None}
         layout = read(render(source(graph, words, labels, tight=bool(plans))))
         plans.append(Plan(layout, words, labels))
-        if layout.width <= style.COMFORTABLE:
+        if layout.width <= style.COMFORTABLE or time.monotonic() - began > _PATIENCE:
             break
     return min(plans, key=lambda one: (one.layout.width > style.COMFORTABLE, one.layout.width))
 
@@ -127,10 +132,10 @@ def source(graph: Graph, words: dict[Box, Words], labels: dict[int, Label], tigh
     dot = graphviz.Digraph()
     dot.attr(
         rankdir="TB", ranksep="0.26", nodesep="0.18" if tight else "0.3", splines="spline", fontname="Helvetica",
-        outputorder="edgesfirst", pad="0.06", nslimit="4", nslimit1="4",
+        outputorder="edgesfirst", pad="0.06", compound="true", nslimit="4", nslimit1="4",
     )  # fmt: skip
     if len(graph.boxes) + len(graph.arrows) > HUGE:
-        dot.attr(mclimit="0.2", nslimit="1", nslimit1="1", splines="polyline")
+        dot.attr(mclimit="0.05", nslimit="0.1", nslimit1="0.1", splines="line")
     dot.attr("node", shape="plain", fontname="Helvetica")
     dot.attr("edge", arrowsize="0.62", fontname="Helvetica")
     _fill(dot, graph, None, words)
@@ -140,15 +145,18 @@ def source(graph: Graph, words: dict[Box, Words], labels: dict[int, Label], tigh
             more["label"] = _cell(LABEL_MARK, number, labels[number].width, labels[number].height)
         if arrow.target.kind == JOIN:
             more["arrowhead"] = "none"
-        dot.edge(f"n{arrow.source.id}", f"n{arrow.target.id}", **more)
+        source = arrow.source
+        if (
+            arrow.kind == "catch" and graph.join(source) is not source
+        ):  # a frame is caught as a whole: at its edge
+            source, more["ltail"] = graph.join(source), f"cluster_g{source.id}"
+        dot.edge(f"n{source.id}", f"n{arrow.target.id}", **more)
     _keep_ends_low(dot, graph)
     return str(dot.source)
 
 
 def _weight(arrow: Arrow) -> str:
     """What goes well runs straight down; what goes wrong may bend."""
-    if arrow.source.kind == JOIN:  # out of a frame: only a heavy arrow keeps what follows below it
-        return "40"
     return {"catch": "1", "choice": "3"}.get(arrow.kind, "8")
 
 

@@ -108,9 +108,10 @@ class Outcome:
             return ""
         run = self._runs.get(visit.map_run)
         if run is not None:
-            done, failed = int(run["succeeded"]), int(run["failed"])
-            rest = int(run["total"]) - done - failed
-            counts = {"done": done, "failed": failed, "stopped" if run.get("ended") else "running": rest}
+            by_status = Counter(run.statuses)
+            done, failed = by_status["SUCCEEDED"], by_status["FAILED"] + by_status["TIMED_OUT"]
+            rest = len(run.statuses) - done - failed
+            counts = {"done": done, "failed": failed, "running" if run.ended is None else "stopped": rest}
         else:
             counts = Counter(visit.items.values())
             waiting = visit.size - len(visit.items)

@@ -238,7 +238,9 @@ def _legend(graph: Graph, outcome: Outcome | None) -> list[Entry]:
                 entries.append(_swatch(LOOKS[name]))
         entries.append(_stroke_entry(TAKEN, 2.4, "", "way taken"))
     if any(arrow.kind == "catch" for arrow in graph.arrows):
-        entries.append(_stroke_entry(_CATCH.colour, 1.3, _CATCH.dashes, "Catch: any error, or the named ones"))
+        entries.append(
+            _stroke_entry(_CATCH.colour, 1.3, _CATCH.dashes, "Catch: any error, or the named ones")
+        )
     return entries
 
 

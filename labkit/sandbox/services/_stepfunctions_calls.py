@@ -1,8 +1,10 @@
 """Calls of tasks: functions, optimized integrations, and any API of the AWS SDK, in the role of the state machine.
 
-Sources: https://docs.aws.amazon.com/step-functions/latest/dg/connect-supported-services.html (optimized
-integrations, what they take and give), supported-services-awssdk.html (names in PascalCase, error names such as
-`Sqs.QueueDoesNotExistException`) and connect-lambda.html (what a function's answer becomes).
+Sources: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html and the pages below it (what the
+integrations take and give), supported-services-awssdk.html (names in PascalCase) and connect-lambda.html. The names and
+causes of errors are as in the histories of AWS that LocalStack's tests keep
+(https://github.com/localstack/localstack, tests/aws/services/stepfunctions/v2/error_handling): an error that is not in
+the API's model, such as a missing permission, has the name of the SDK's general exception.
 """
 
 from __future__ import annotations
@@ -26,17 +28,20 @@ from labkit.sandbox.states.resources import OTHERS, Resource
 from labkit.sandbox.states.runs import Run, Track
 
 _ANSWERED: Final = "labkit.sandbox.services._stepfunctions_calls:function_answered"
-_BOTO: Final = {
+BOTO: Final = {
     "states": "stepfunctions",
     "sfn": "stepfunctions",
     "eventbridge": "events",
     "cloudwatchlogs": "logs",
 }
 _NAMES: Final = {
-    "sqs": "SQS", "sns": "SNS", "events": "EventBridge", "dynamodb": "DynamoDB", "states": "StepFunctions",
-    "lambda": "Lambda",
+    "sqs": ("SQS", "AmazonSQS", "AmazonSQS"), "sns": ("SNS", "AmazonSNS", "AmazonSNS"),
+    "events": ("EventBridge", "AmazonEventBridge", "AmazonEventBridge"),
+    "dynamodb": ("DynamoDB", "AmazonDynamoDB", "AmazonDynamoDBv2"),
+    "states": ("StepFunctions", "AWSStepFunctions", "AWSStepFunctions"),
+    "lambda": ("Lambda", "AWSLambda", "AWSLambda"),
 }  # fmt: skip
-"""How errors of optimized integrations begin."""
+"""Optimized integrations: how their errors begin, the general exception, and the service as a cause names it."""
 _AS_TEXT: Final = {"sqs": "MessageBody", "sns": "Message", "states": "Input"}
 """What may be JSON in an optimized integration and is a text in the API."""
 
@@ -199,7 +204,7 @@ def _client(run: Run, resource: Resource) -> Any:
     from botocore.exceptions import UnknownServiceError
 
     try:
-        return roles.client(run, _BOTO.get(resource.service, resource.service))
+        return roles.client(run, BOTO.get(resource.service, resource.service))
     except UnknownServiceError:
         raise NotSimulatedHere(f"The service {resource.service}") from None
 
@@ -265,7 +270,7 @@ def _pascal(value: Any, shape: Any) -> Any:
 
 def _prefix(resource: Resource, model: Any) -> str:
     if not resource.sdk:
-        return _NAMES.get(resource.service, resource.service)
+        return _NAMES[resource.service][0]
     words = str(model.metadata.get("serviceId", resource.service)).split()
     return "".join(
         {"DynamoDB": "DynamoDb"}.get(word, word.capitalize() if word.isupper() else word) for word in words
@@ -275,17 +280,23 @@ def _prefix(resource: Resource, model: Any) -> str:
 def _failure(resource: Resource, model: Any, error: ClientError) -> StateFailed:
     said = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
-    code = str(said.get("Code", ""))
+    code, text = str(said.get("Code", "")), str(said.get("Message", ""))
     if code == "NotSimulated":
-        return StateFailed(code, str(said.get("Message", "")))
+        return StateFailed(code, text)
     prefix = _prefix(resource, model)
-    if code in ("AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"):
-        code = "AccessDeniedException"
     # The SDK for Java names the class, which is the shape in the model; it ends in Exception.
-    by_code = {shape.error_code or shape.name: shape.name for shape in model.error_shapes}
-    name = said.get("QueryErrorCode") or by_code.get(code) or code.rpartition(".")[2].rpartition("#")[2]
-    name = name if name.endswith("Exception") else f"{name}Exception"
-    service = model.metadata.get("serviceId", resource.service)
+    shapes = {shape.error_code or shape.name: shape.name for shape in model.error_shapes}
+    known = str(said.get("QueryErrorCode") or code)
+    name = shapes.get(code) or shapes.get(known) or (known if known in shapes.values() else "")
+    if name:
+        name = name if name.endswith("Exception") else f"{name}Exception"
+    else:
+        name = f"{prefix if resource.sdk else _NAMES[resource.service][1]}Exception"
     status, number = metadata.get("HTTPStatusCode", 400), metadata.get("RequestId", "")
-    cause = f"{said.get('Message', '')} (Service: {service}, Status Code: {status}, Request ID: {number})"
+    if resource.sdk:
+        cause = f"{text} (Service: {prefix}, Status Code: {status}, Request ID: {number})"
+    else:
+        service = _NAMES[resource.service][2]
+        more = f"Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: {number}; Proxy: null"
+        cause = f"{text} ({more})"
     return StateFailed(f"{prefix}.{name}", cause)

@@ -1,7 +1,9 @@
 """Executions: start, look, stop, redrive.
 
-Sources: https://docs.aws.amazon.com/step-functions/latest/apireference/ (StartExecution: names, idempotency;
-StartSyncExecution; RedriveExecution: within 14 days) and choosing-workflow-type.html (Standard and Express).
+Sources: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html (names, idempotency),
+API_DescribeExecution.html (why an execution cannot be redriven), and in the developer guide redrive-executions.html and
+choosing-workflow-type.html (asynchronous Express executions run at least once). Words of errors: the answers of AWS in
+LocalStack's tests (https://github.com/localstack/localstack, tests/aws/services/stepfunctions/v2/test_sfn_api*.json).
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from labkit.sandbox.states.machine import Machine
 from labkit.sandbox.states.runs import MOST_EVENTS, Run
 
 REDRIVE_SECONDS: Final = 14 * 86_400.0
-"""A failed execution can be redriven for 14 days (API reference, RedriveExecution)."""
+"""A failed execution can be redriven for 14 days."""
+YEAR_SECONDS: Final = 366 * 86_400.0
+"""A Standard execution is open for a year at most (service-quotas.html)."""
 _DETAILS: Final = {"included": True}
 
 
@@ -32,6 +36,8 @@ def target_of(backend: Any, arn: str) -> tuple[Any, Any, str, str]:
     parts = arn.split(":")
     machine = engine.machine_of(backend, arn) if len(parts) in (7, 8) and parts[5] == "stateMachine" else None
     if machine is None:
+        if parts[0] != "arn":
+            raise refused("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {arn}'")
         if len(parts) < 7 or parts[2] != "states" or parts[5] != "stateMachine":
             raise refused("InvalidArn", f"Invalid Arn: '{arn}'")
         raise no_machine(arn)
@@ -80,22 +86,33 @@ def start(backend: Any, arn: str, name: str | None, text: str | None, *, sync: b
     if not express and name is not None and (same := _same(backend, machine, name, text)) is not None:
         return same
     called = name or str(mock_random.uuid4())
-    execution = Execution(backend.region_name, backend.account_id, machine.name, called, machine.arn, text)
-    if express:
-        head = execution.execution_arn.replace(":execution:", ":express:", 1)
-        execution.execution_arn = f"{head}:{mock_random.uuid4()}"
-    execution.labkit_version, execution.labkit_alias = version, alias
-    run = Run(
-        execution.execution_arn, called, machine.arn, machine.name, revision.roleArn, json.loads(revision.definition),
-        data, current().clock.time(), express, logging=logging_of(revision),
-    )  # fmt: skip
-    execution.labkit_run = run
-    execution.status = "RUNNING"
-    machine.executions.append(execution)
-    engine.index_of(backend)[execution.execution_arn] = execution
-    clock = current().clock
-    clock.schedule(clock.time(), engine.begin, run.arn)
-    return execution
+    sandbox = current()
+
+    def made(after: float = 0.0) -> Any:
+        execution = Execution(
+            backend.region_name, backend.account_id, machine.name, called, machine.arn, text
+        )
+        if express:
+            head = execution.execution_arn.replace(":execution:", ":express:", 1)
+            execution.execution_arn = f"{head}:{mock_random.uuid4()}"
+        execution.labkit_version, execution.labkit_alias = version, alias
+        execution.labkit_run = Run(
+            execution.execution_arn, called, machine.arn, machine.name, revision.roleArn,
+            json.loads(revision.definition), data, sandbox.clock.time(), express, version, alias,
+            logging=logging_of(revision),
+        )  # fmt: skip
+        execution.status = "RUNNING"
+        machine.executions.append(execution)
+        engine.index_of(backend)[execution.execution_arn] = execution
+        sandbox.clock.schedule(sandbox.clock.time() + after, engine.begin, execution.execution_arn)
+        return execution
+
+    first = made()
+    if express and not sync:
+        again = sandbox.faults.dice("states.duplicate", machine.arn, len(machine.executions)).random()
+        if again < sandbox.faults.share("states.duplicate", machine.arn):
+            made(again)  # at least once: the same name and input run a second time, a moment later
+    return first
 
 
 def logging_of(revision: Any) -> dict[str, Any]:
@@ -112,6 +129,10 @@ def logging_of(revision: Any) -> dict[str, Any]:
 
 
 def _input(text: str) -> Any:
+    if not text:
+        raise refused(
+            "InvalidExecutionInput", "Invalid State Machine Execution Input: 'Invalid execution input.'"
+        )
     if len(text.encode()) > LARGEST:
         said = (
             "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less "
@@ -180,7 +201,7 @@ def described(execution: Any, with_data: bool = True) -> dict[str, Any]:
     answer = {
         "executionArn": run.arn, "stateMachineArn": run.machine_arn, "name": run.name, "status": run.status,
         "startDate": execution.start_date, "stopDate": execution.stop_date, "error": run.error, "cause": run.cause,
-        "stateMachineVersionArn": execution.labkit_version or None,
+        "mapRunArn": run.map_run or None, "stateMachineVersionArn": execution.labkit_version or None,
         "stateMachineAliasArn": execution.labkit_alias or None, "redriveCount": run.redrives,
         "redriveDate": engine.moment(run.redriven) if run.redriven is not None else None,
         "inputDetails": {"included": with_data},
@@ -190,7 +211,10 @@ def described(execution: Any, with_data: bool = True) -> dict[str, Any]:
     if run.output is not None:
         answer["outputDetails"] = {"included": with_data}
     reason = not_redrivable(run)
-    answer["redriveStatus"] = "NOT_REDRIVABLE" if reason else "REDRIVABLE"
+    by_map_run = bool(run.map_run) and not reason
+    answer["redriveStatus"] = (
+        "REDRIVABLE_BY_MAP_RUN" if by_map_run else "NOT_REDRIVABLE" if reason else "REDRIVABLE"
+    )
     answer["redriveStatusReason"] = reason or None
     return {name: value for name, value in answer.items() if value is not None}
 
@@ -216,8 +240,12 @@ def _event(kept: dict[str, Any], with_data: bool) -> dict[str, Any]:
     if not with_data:
         for name, details in kept.items():
             if name.endswith("EventDetails"):
-                event[name] = {key: value for key, value in details.items() if key not in ("input", "output")}
+                event[name] = {key: value for key, value in details.items() if key not in _DATA}
     return event
+
+
+_DATA: Final = ("input", "inputDetails", "output", "outputDetails")
+"""What an event leaves out when nobody asks for execution data."""
 
 
 # -- stopping and going on -------------------------------------------------------------------------------
@@ -229,7 +257,7 @@ def stop(execution: Any, error: str | None, cause: str | None) -> Any:
     if run.running:
         machine = Machine(run, engine.HOST)
         if not run.history:
-            machine.start()  # stopped before its first step was due
+            machine.start(stillborn=True)  # stopped before its first step was due
         machine.stop(error, cause)
     return execution.stop_date
 
@@ -242,9 +270,16 @@ def not_redrivable(run: Run) -> str:
         return "Execution is RUNNING and cannot be redriven"
     if run.status == "SUCCEEDED":
         return "Execution is SUCCEEDED and cannot be redriven"
+    backend = engine.backend_for(run.arn)
+    machine = None if backend is None else engine.machine_of(backend, run.machine_arn)
+    if getattr(machine, "labkit_deleting", False):
+        return "State machine is in DELETING status"
     if len(run.history) >= MOST_EVENTS - 1:
         return "Execution history event limit exceeded"
-    if current().clock.time() - (run.ended or 0) > REDRIVE_SECONDS:
+    now = current().clock.time()
+    if now - run.started > YEAR_SECONDS:
+        return "Execution has exceeded the max execution time"
+    if now - (run.ended or 0) > REDRIVE_SECONDS:
         return "Execution redrivable period exceeded"
     return ""
 
@@ -254,9 +289,10 @@ def redrive(execution: Any) -> Any:
     run: Run = execution.labkit_run
     if reason := not_redrivable(run):
         raise refused("ExecutionNotRedrivable", reason)
-    if 0 not in run.tracks:
-        raise refused("ExecutionNotRedrivable", "Execution never began and cannot be redriven")
+    if run.map_run:
+        raise refused("ExecutionNotRedrivable", "Redrive the execution that started the Map Run.")
     execution.status, execution.stop_date = "RUNNING", None
     run.redriven = current().clock.time()
     Machine(run, engine.HOST).redrive()
+    engine.announced(run)
     return engine.moment(run.redriven)

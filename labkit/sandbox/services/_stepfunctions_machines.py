@@ -126,36 +126,3 @@ def new_alias(backend: Any, name: str, routes: list[dict[str, Any]]) -> None:
             "ConflictException",
             f"Failed to create alias because an alias with the same name already exists: {arn}",
         )
-
-
-def map_run(arn: str, backend: Any) -> tuple[Any, dict[str, Any]]:
-    """The execution and the counts of a Map Run. Raises ResourceNotFound."""
-    for execution in engine.index_of(backend).values():
-        found = execution.labkit_run.map_runs.get(arn)
-        if found is not None:
-            return execution, found
-    raise refused("ResourceNotFound", f"Resource not found: '{arn}'")
-
-
-def described_map_run(arn: str, backend: Any) -> dict[str, Any]:
-    """A Map Run as DescribeMapRun shows it."""
-    execution, kept = map_run(arn, backend)
-    run = execution.labkit_run
-    track = run.tracks.get(kept["track"])
-    running = track.working if track is not None and track.map_run == arn else 0
-    done = kept["succeeded"] + kept["failed"]
-    rest = kept["total"] - done - running
-    over = kept["status"] != "RUNNING"
-    counts = {
-        "pending": 0 if over else rest, "running": 0 if over else running, "succeeded": kept["succeeded"],
-        "failed": kept["failed"], "timedOut": 0, "aborted": rest + running if over else 0, "total": kept["total"],
-        "resultsWritten": 0,
-    }  # fmt: skip
-    answer = {
-        "mapRunArn": arn, "executionArn": run.arn, "status": kept["status"],
-        "startDate": engine.moment(kept["started"]),
-        "stopDate": engine.moment(kept["ended"]) if kept["ended"] is not None else None,
-        "maxConcurrency": kept["most"], "toleratedFailurePercentage": kept["share"],
-        "toleratedFailureCount": kept["count"], "itemCounts": counts, "executionCounts": counts, "redriveCount": 0,
-    }  # fmt: skip
-    return {name: value for name, value in answer.items() if value is not None}

@@ -1,6 +1,7 @@
 """TestState: one state, with a given input, and with a mock for its work if wanted.
 
-Source: https://docs.aws.amazon.com/step-functions/latest/dg/test-state-isolation.html and its API reference.
+Sources: https://docs.aws.amazon.com/step-functions/latest/dg/test-state-isolation.html (inspection levels, Map and
+Parallel, states inside them) and https://docs.aws.amazon.com/step-functions/latest/apireference/API_TestState.html.
 """
 
 from __future__ import annotations
@@ -13,60 +14,60 @@ from moto.moto_api._internal import mock_random
 
 from labkit.sandbox import current
 from labkit.sandbox.services import _stepfunctions_engine as engine
+from labkit.sandbox.services import _stepfunctions_mocks as mocks
 from labkit.sandbox.services._stepfunctions_errors import refused
+from labkit.sandbox.services._stepfunctions_mocks import parsed, wrong
 from labkit.sandbox.states import definition as definitions
-from labkit.sandbox.states.errors import StateFailed
+from labkit.sandbox.states import distributed
+from labkit.sandbox.states.flow import text_of
 from labkit.sandbox.states.machine import Machine
 from labkit.sandbox.states.runs import Run
 
 SECONDS: Final = 300.0
-"""A test lasts five minutes at most (developer guide, TestState)."""
-_MOCKED: Final = ("Task", "Map", "Parallel")
+"""A test lasts five minutes at most (API reference)."""
+_NUMBERS: Final = ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage")
 
 
 def test(backend: Any, params: dict[str, Any]) -> dict[str, Any]:
     """What the state does with the input."""
     machine, name = _definition(params)
-    state = _found(machine, name)
-    mock = _mock(params.get("mock"))
-    if mock is not None and state["Type"] not in _MOCKED:
-        raise refused(
-            "ValidationException", "A mock can only be specified for Task, Map, or Parallel states."
-        )
-    if mock is None and state["Type"] in ("Map", "Parallel"):
-        raise refused("ValidationException", f"State type '{state['Type']}' is not supported without a mock.")
-    if mock is None and state["Type"] == "Task" and not params.get("roleArn"):
-        raise refused("ValidationException", "roleArn must be specified when no mock is specified.")
-    language = machine.get("QueryLanguage", "JSONPath")
-    alone = {"StartAt": name, "States": {name: state}, "QueryLanguage": language}
-    run = _run(backend, params, alone, mock)
-    _play(backend, run, _json(params.get("variables") or "{}", "variables"), params)
+    try:
+        state = _found(machine, name)
+    except LookupError:
+        raise wrong(f"There is no state named '{name}' in the definition.") from None
+    mock = mocks.of(params, state)
+    if params.get("context") and mock is None:
+        raise wrong("A context can only be specified when a mock is specified.")
+    run = _run(backend, params, machine, name, state, mock)
+    variables = parsed(params.get("variables") or "{}", "variables")
+    if not isinstance(variables, dict):
+        raise wrong("variables must be a JSON object.")
+    _play(
+        backend, run, variables, int((params.get("stateConfiguration") or {}).get("retrierRetryCount") or 0)
+    )
     return _answer(run, params)
 
 
 def _definition(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    found = _json(params["definition"], "definition", "InvalidDefinition")
+    found = parsed(params["definition"], "definition", "InvalidDefinition")
     name = params.get("stateName")
     if not isinstance(found, dict):
-        raise refused("InvalidDefinition", "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED'")
+        raise refused(
+            "InvalidDefinition",
+            definitions.refusal(params["definition"]) or "Invalid State Machine Definition",
+        )
     if "States" in found:
         if name is None:
-            raise refused(
-                "ValidationException", "stateName is needed with the definition of a state machine."
-            )
+            raise wrong("stateName is needed with the definition of a state machine.")
         if said := definitions.refusal(params["definition"]):
             raise refused("InvalidDefinition", said)
         return found, name
     if name is not None:
-        raise refused("ValidationException", "stateName needs the definition of a whole state machine.")
+        raise wrong("stateName needs the definition of a whole state machine.")
     # Other states it names exist for the check only.
-    known = {"Type": "Succeed"}
     names = {one[0] for one in definitions.targets_of(found)}
-    wrapped = {
-        "StartAt": "State",
-        "States": {"State": found} | {one: known for one in names if one != "State"},
-    }
-    wrapped["QueryLanguage"] = found.get("QueryLanguage", "JSONPath")
+    states = {"State": found} | {one: {"Type": "Succeed"} for one in names if one != "State"}
+    wrapped = {"StartAt": "State", "States": states, "QueryLanguage": found.get("QueryLanguage", "JSONPath")}
     if said := definitions.refusal(json.dumps(wrapped)):
         raise refused("InvalidDefinition", said)
     return wrapped, "State"
@@ -74,64 +75,64 @@ def _definition(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 def _found(block: Any, name: str) -> dict[str, Any]:
     """A state, wherever it stands."""
-    states = block["States"]
+    states: dict[str, dict[str, Any]] = block["States"]
     if name in states:
-        return states[name]  # type: ignore[no-any-return]
+        return states[name]
     for state in states.values():
-        inner = [
-            *state.get("Branches", ()),
-            *(state[one] for one in ("ItemProcessor", "Iterator") if one in state),
-        ]
-        for one in inner:
+        for inner in _inside(state):
             try:
-                return _found(one, name)
+                return _found(inner, name)
             except LookupError:
                 continue
-    raise _NoState(name)
+    raise LookupError(name)
 
 
-class _NoState(LookupError):
-    pass
+def _inside(state: dict[str, Any]) -> list[dict[str, Any]]:
+    if state["Type"] == "Map":
+        return [distributed.processor(state)]
+    return list(state.get("Branches", ()))
 
 
-def _mock(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    if given is None:
-        return None
-    if ("result" in given) == ("errorOutput" in given):
-        raise refused("ValidationException", "A test mock has either a result or an errorOutput.")
-    if "result" in given:
-        return {"result": _json(given["result"], "mock.result")}
-    error = given["errorOutput"]
-    return {"failure": StateFailed(error.get("error"), error.get("cause"))}
+def _around(block: Any, name: str) -> list[str]:
+    """The Map and Parallel states around a state, the nearest first."""
+    for outer, state in block["States"].items():
+        for inner in _inside(state):
+            if name in inner["States"]:
+                return [outer]
+            if found := _around(inner, name):
+                return [*found, outer]
+    return []
 
 
-def _json(text: str, name: str, code: str = "ValidationException") -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise refused(code, f"Invalid JSON in {name}: {error}") from None
-
-
-def _run(backend: Any, params: dict[str, Any], alone: dict[str, Any], mock: dict[str, Any] | None) -> Run:
+def _run(
+    backend: Any, params: dict[str, Any], machine: dict[str, Any], name: str, state: dict[str, Any],
+    mock: dict[str, Any] | None,
+) -> Run:  # fmt: skip
     head = f"arn:aws:states:{backend.region_name}:{backend.account_id}"
-    name = str(mock_random.uuid4())
+    number, called = str(mock_random.uuid4()), str(mock_random.uuid4())
+    language = machine.get("QueryLanguage", "JSONPath")
+    alone = {"StartAt": name, "States": {name: state}, "QueryLanguage": language}
     run = Run(
-        f"{head}:execution:TestState:{name}", name, f"{head}:stateMachine:TestState", "TestState",
-        params.get("roleArn") or "", alone, _json(params.get("input") or "{}", "input"), current().clock.time(),
-        single=True, mock=mock,
+        f"{head}:express:{called}:{number}", number, f"{head}:stateMachine:{called}", called,
+        params.get("roleArn") or "", alone, parsed(params.get("input") or "{}", "input", "InvalidExecutionInput"),
+        current().clock.time(), single=True, mock=mock,
     )  # fmt: skip
-    count = (params.get("stateConfiguration") or {}).get("retrierRetryCount")
-    if count:
-        run.outcome["retries"] = int(count)
+    config = params.get("stateConfiguration") or {}
+    if params.get("context"):
+        run.outcome["context"] = parsed(params["context"], "context")
+    if config.get("mapItemReaderData"):
+        run.outcome["items"] = parsed(config["mapItemReaderData"], "stateConfiguration.mapItemReaderData")
+    if config.get("mapIterationFailureCount") is not None:
+        run.outcome["failures"] = int(config["mapIterationFailureCount"])
     return run
 
 
-def _play(backend: Any, run: Run, variables: dict[str, Any], params: dict[str, Any]) -> None:
+def _play(backend: Any, run: Run, variables: dict[str, Any], retried: int) -> None:
     index = engine.index_of(backend)
     index[run.arn] = SimpleNamespace(labkit_run=run, status="RUNNING")
     try:
         machine = Machine(run, engine.HOST)
-        machine.start(variables, run.outcome.pop("retries", 0))
+        machine.start(variables, retried)
         current().wait_until(lambda: not run.running, SECONDS)
         if run.running:
             machine.end("FAILED", "States.Timeout", "The test took longer than five minutes.")
@@ -146,19 +147,27 @@ def _answer(run: Run, params: dict[str, Any]) -> dict[str, Any]:
     caught = outcome.get("error")
     if status in ("SUCCEEDED", "CAUGHT_ERROR"):
         answer["output"] = run.output
-    if caught is not None:
-        answer |= {"error": caught.error, "cause": caught.cause}
+    if status == "CAUGHT_ERROR" and caught is not None:
+        answer |= caught.details
     elif run.status != "SUCCEEDED":
         answer |= {"error": run.error, "cause": run.cause}
-    data: dict[str, Any] = {}
     if params.get("inspectionLevel") in ("DEBUG", "TRACE"):
-        data["input"] = json.dumps(run.input)
+        answer["inspectionData"] = _inspected(run)
+    return {name: value for name, value in answer.items() if value is not None}
+
+
+def _inspected(run: Run) -> dict[str, Any]:
+    outcome = run.outcome
+    data: dict[str, Any] = {"input": text_of(run.input)}
+    for name, value in outcome.get("inspected", {}).items():
+        data[name] = value if name in _NUMBERS else text_of(value)
+    root = run.tracks[0]
+    if root.variables:
+        data["variables"] = text_of(root.variables)
     details = {
         "retryIndex": outcome.get("retry"), "catchIndex": outcome.get("catch"),
         "retryBackoffIntervalSeconds": int(outcome["wait"]) if "wait" in outcome else None,
     }  # fmt: skip
     if any(value is not None for value in details.values()):
         data["errorDetails"] = {name: value for name, value in details.items() if value is not None}
-    if data:
-        answer["inspectionData"] = data
-    return {name: value for name, value in answer.items() if value is not None}
+    return data

@@ -53,9 +53,14 @@ from labkit.sandbox.parcels import Parcel, Refused
 from labkit.sandbox.services import _stepfunctions_engine as engine
 from labkit.sandbox.services import _stepfunctions_executions as executions
 from labkit.sandbox.services import _stepfunctions_machines as machines
+from labkit.sandbox.services import _stepfunctions_map_runs as map_runs
 from labkit.sandbox.services._stepfunctions_errors import no_execution, refused
 
 _API: Final = "moto.stepfunctions.responses:StepFunctionResponse"
+_NOTHING_TO_UPDATE: Final = (
+    "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be "
+    "specified"
+)
 _PAGE: Final = 100
 """Results a page holds by itself (API reference, maxResults)."""
 
@@ -99,6 +104,15 @@ def update_state_machine(original: Any, self: Any) -> Any:
     machine = backend.describe_state_machine(arn)
     if getattr(machine, "labkit_deleting", False):
         raise refused("StateMachineDeleting", f"State Machine Deleting: '{arn}'")
+    given = (
+        "definition",
+        "roleArn",
+        "loggingConfiguration",
+        "tracingConfiguration",
+        "encryptionConfiguration",
+    )
+    if all(self._get_param(name) is None for name in given):
+        raise refused("MissingRequiredParameter", _NOTHING_TO_UPDATE)
     if (text := self._get_param("definition")) is not None:
         machines.check_definition(text, machine.type)
     if (role := self._get_param("roleArn")) is not None:
@@ -218,22 +232,31 @@ def describe_state_machine_for_execution(original: Any, self: Any) -> Any:
 
 @hook(f"{_API}.list_executions")
 def list_executions(original: Any, self: Any) -> Any:
-    """ListExecutions: newest first, of Standard state machines only."""
+    """ListExecutions: newest first, of Standard state machines or of a Map Run."""
     backend = self.stepfunction_backend
+    if self._get_param("mapRunArn"):
+        found = map_runs.children(self._get_param("mapRunArn"), backend)
+        return _page(self, "executions", [map_runs.child_listed(one) for one in _filtered(self, found)])
     machine, _, version, alias = executions.target_of(backend, self._get_param("stateMachineArn"))
     if machine.type == "EXPRESS":
         raise refused(
             "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine"
         )
-    status = self._get_param("statusFilter")
     found = [
-        executions.listed(one)
+        one
         for one in reversed(machine.executions)
-        if (not status or one.status == status)
-        and (not version or one.labkit_version == version)
-        and (not alias or one.labkit_alias == alias)
+        if (not version or one.labkit_version == version) and (not alias or one.labkit_alias == alias)
     ]
-    return _page(self, "executions", found)
+    return _page(self, "executions", [executions.listed(one) for one in _filtered(self, found)])
+
+
+def _filtered(self: Any, found: list[Any]) -> list[Any]:
+    status, redriven = self._get_param("statusFilter"), self._get_param("redriveFilter")
+    if status:
+        found = [one for one in found if one.status == status]
+    if redriven:
+        found = [one for one in found if (one.labkit_run.redrives > 0) is (redriven == "REDRIVEN")]
+    return found
 
 
 @hook(f"{_API}.stop_execution")
@@ -272,26 +295,22 @@ def test_state(self: Any) -> Any:
 def list_map_runs(original: Any, self: Any) -> Any:
     """ListMapRuns."""
     run = executions.found(self._get_param("executionArn")).labkit_run
-    found = []
-    for arn in run.map_runs:
-        shown = machines.described_map_run(arn, self.stepfunction_backend)
-        names = ("executionArn", "mapRunArn", "startDate", "stopDate")
-        found.append(
-            {"stateMachineArn": run.machine_arn} | {name: shown[name] for name in names if name in shown}
-        )
-    return _page(self, "mapRuns", found)
+    return _page(self, "mapRuns", map_runs.listed(run, self.stepfunction_backend))
 
 
 @hook(f"{_API}.describe_map_run")
 def describe_map_run(original: Any, self: Any) -> Any:
     """DescribeMapRun."""
-    return ActionResult(machines.described_map_run(self._get_param("mapRunArn"), self.stepfunction_backend))
+    return ActionResult(map_runs.described(self._get_param("mapRunArn"), self.stepfunction_backend))
 
 
 @hook(f"{_API}.update_map_run")
 def update_map_run(original: Any, self: Any) -> Any:
-    """UpdateMapRun is not simulated; a silent success would be wrong."""
-    raise NotImplementedError
+    """UpdateMapRun."""
+    most, count = self._get_param("maxConcurrency"), self._get_param("toleratedFailureCount")
+    share = self._get_param("toleratedFailurePercentage")
+    map_runs.update(self._get_param("mapRunArn"), self.stepfunction_backend, most, count, share)
+    return EmptyResult()
 
 
 # -- tokens and activities -------------------------------------------------------------------------------

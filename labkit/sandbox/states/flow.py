@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from labkit.sandbox.states import expressions, intrinsics, paths
-from labkit.sandbox.states.errors import RESULT_PATH, RUNTIME, TOO_LARGE, StateFailed
+from labkit.sandbox.states.errors import QUERY, RESULT_PATH, RUNTIME, TOO_LARGE, StateFailed
 from labkit.sandbox.states.scope import Scope, look_up
 
 LARGEST: Final = 262_144
-"""Bytes of any input or output, as JSON: 256 KiB. Source: botocore's model, states, SensitiveData."""
+"""Bytes of any input or output, as JSON: 256 KiB (service-quotas.html). One Assign takes no more, either."""
 State = Mapping[str, Any]
 
 
@@ -42,7 +42,7 @@ def uses_jsonata(machine: State, state: State) -> bool:
 # -- JSONPath ----------------------------------------------------------------------------------------
 
 
-def _at(path: str, scope: Scope) -> Any:
+def at(path: str, scope: Scope) -> Any:
     """What a path field leads to. Raises `StateFailed` as AWS does."""
     try:
         return look_up(path, scope)
@@ -55,7 +55,7 @@ def _at(path: str, scope: Scope) -> Any:
 def effective_input(state: State, scope: Scope) -> Any:
     """The input after InputPath; `null` stands for an empty object."""
     path = state.get("InputPath", "$")
-    return {} if path is None else _at(path, scope)
+    return {} if path is None else at(path, scope)
 
 
 def template(value: Any, scope: Scope) -> Any:
@@ -96,7 +96,7 @@ def with_result(state: State, raw: Any, result: Any) -> Any:
 def output_path(state: State, data: Any, scope: Scope) -> Any:
     """The output after OutputPath; `null` stands for an empty object."""
     path = state.get("OutputPath", "$")
-    return {} if path is None else _at(path, scope._replace(data=data))
+    return {} if path is None else at(path, scope._replace(data=data))
 
 
 def assigned(state: State, scope: Scope) -> dict[str, Any]:
@@ -108,27 +108,52 @@ def assigned(state: State, scope: Scope) -> dict[str, Any]:
 
 
 def value_of(
-    state: State, name: str, scope: Scope, jsonata: bool, otherwise: Any = None, *, path_name: str = ""
+    state: State, name: str, scope: Scope, jsonata: bool, otherwise: Any = None, *, field: str = ""
 ) -> Any:
-    """A field that holds a value, an expression, or (as `NamePath`) a path."""
+    """A field that holds a value, an expression, or (as `NamePath`) a path. `field` names it in a cause."""
     if jsonata:
-        return expressions.evaluate(state[name], scope, name) if name in state else otherwise
-    path_name = path_name or f"{name}Path"
-    if path_name in state:
-        return _at(state[path_name], scope)
-    return state.get(name, otherwise)
+        return expressions.evaluate(state[name], scope, field or name) if name in state else otherwise
+    path = state.get(f"{name}Path")
+    if path is None:
+        return state.get(name, otherwise)
+    try:
+        return intrinsics.evaluate(path, scope) if intrinsics.is_call(path) else look_up(path, scope)
+    except (paths.NoResult, paths.InvalidPath):
+        said = f"The {name}Path parameter does not reference an input value: {path}"
+        raise StateFailed(RUNTIME, said) from None
 
 
 def number_of(
-    state: State, name: str, scope: Scope, jsonata: bool, otherwise: float | None = None, *, least: float = 0
-) -> float | None:
-    """A field that holds a number. Raises `StateFailed` for anything else."""
-    value = value_of(state, name, scope, jsonata, otherwise)
-    if value is None:
+    state: State, name: str, scope: Scope, jsonata: bool, otherwise: float | None = None, *, least: float = 0,
+    most: float = 99_999_999, field: str = "", whole: bool = True,
+) -> float | None:  # fmt: skip
+    """A field that holds a number from `least` to `most`. Raises `StateFailed` for anything else."""
+    value = value_of(state, name, scope, jsonata, otherwise, field=field)
+    if value is None and name not in state and f"{name}Path" not in state:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least or value != int(value):
-        field = name if name in state else f"{name}Path"
-        raise StateFailed(
-            RUNTIME, f"The {field} field refers to value {text_of(value)}, which is not a valid number."
-        )
-    return value
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and least <= value <= most and (not whole or value == int(value)):
+        return float(value) if value != int(value) else int(value)
+    if jsonata:
+        raise wrong_type(state[name], field or name, "number", value)
+    given = name if name in state else f"{name}Path"
+    said = f"The {given} field refers to value {text_of(value)}, which is not a valid number."
+    raise StateFailed(RUNTIME, said)
+
+
+def wrong_type(expression: Any, field: str, wanted: str, value: Any) -> StateFailed:
+    """An expression gave something the field cannot take."""
+    inside = str(expression).removeprefix("{%").removesuffix("%}").strip()
+    said = (
+        f"The JSONata expression '{inside}' specified for the field '{field}' returned an unexpected result type. "
+        f"Expected '{wanted}', but was '{kind_of(value)}' for value: {text_of(value)}"
+    )
+    return StateFailed(QUERY, said, location=field)
+
+
+def kind_of(value: Any) -> str:
+    """What JSON calls a value."""
+    if value is None:
+        return "null"
+    names = {bool: "boolean", str: "string", list: "array", dict: "object"}
+    return names.get(type(value), "number")

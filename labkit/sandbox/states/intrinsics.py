@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from labkit.sandbox.states import paths
-from labkit.sandbox.states.errors import INTRINSIC, StateFailed
+from labkit.sandbox.states.errors import RUNTIME, StateFailed
 from labkit.sandbox.states.scope import Scope, look_up
 
 Node = tuple[str, Any]
@@ -45,11 +45,11 @@ def evaluate(text: str, scope: Scope) -> Any:
     try:
         return _value(parse(text), scope)
     except InvalidFunction:
-        raise StateFailed(INTRINSIC, f"Invalid Intrinsic Function: {text}") from None
+        raise StateFailed(RUNTIME, f"Invalid Intrinsic Function: {text}") from None
     except (paths.NoResult, paths.InvalidPath):
         raise
     except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError):
-        raise StateFailed(INTRINSIC, f"Invalid arguments in {text}") from None
+        raise StateFailed(RUNTIME, f"Invalid arguments in {text}") from None
 
 
 # -- reading -----------------------------------------------------------------------------------------

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from labkit.sandbox.states import branches, expressions, flow, recovery, simple, tasks
-from labkit.sandbox.states.errors import QUERY, RUNTIME, TIMEOUT, StateFailed
+from labkit.sandbox.states import (
+    branches,
+    distributed,
+    expressions,
+    flow,
+    recovery,
+    redrives,
+    simple,
+    surroundings,
+    tasks,
+)
+from labkit.sandbox.states.errors import QUERY, RUNTIME, TIMEOUT, TOO_LARGE, StateFailed
 from labkit.sandbox.states.flow import text_of
 from labkit.sandbox.states.runs import MOST_EVENTS, Host, Run, Track
 from labkit.sandbox.states.scope import Scope
@@ -17,11 +27,8 @@ State = dict[str, Any]
 _AT_ONCE: Final = 2_000
 """Steps one piece of work does; then a second passes. A circle without a wait ends at the event limit."""
 _FULL: Final = {"truncated": False}
-
-
-def written(when: float) -> str:
-    """A moment as the context object has it, such as 2026-11-23T09:00:00.000Z."""
-    return f"{datetime.fromtimestamp(when, UTC).isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
+_PLAIN_CAUSES: Final = (TOO_LARGE, "NotSimulated")
+"""Errors whose cause AWS does not begin with the state's name."""
 
 
 class _Stopped(Exception):
@@ -50,19 +57,27 @@ class Machine:
 
     # -- from outside ------------------------------------------------------------------------------
 
-    def start(self, variables: dict[str, Any] | None = None, retried: int = 0) -> None:
+    def start(
+        self, variables: dict[str, Any] | None = None, retried: int = 0, *, stillborn: bool = False
+    ) -> None:
         """Begin the execution. TestState gives variables, and how often the state was tried again."""
         run = self.run
         track = self.new_track(None, 0, run.definition["StartAt"], run.input)
         track.variables |= variables or {}
+        track.item = run.item
         if retried:
             track.retried = retried
             track.retries = dict.fromkeys(range(len(self.state(track).get("Retry") or ())), retried)
         details = {"input": text_of(run.input), "inputDetails": _FULL, "roleArn": run.role}
+        if run.version:
+            details["stateMachineVersionArn"] = run.version
+        if run.alias:
+            details["stateMachineAliasArn"] = run.alias
         self.record(track, "ExecutionStarted", "executionStartedEventDetails", details)
-        limit = run.definition.get("TimeoutSeconds")
-        if limit is not None:
-            self.host.later(run, float(limit), -1, run.life, "expire")
+        track.event = 0  # in AWS's histories the first state follows nothing
+        if stillborn:  # it is ended before its first step
+            return
+        self.time_limit()
         run.ready.append(track.id)
         self.turn()
 
@@ -81,7 +96,7 @@ class Machine:
             tasks.expired(self, track, what)
         elif what == "wait":
             track.waiting = ""
-            self._step(track, functools.partial(simple.waited, self))
+            self.step(track, functools.partial(simple.waited, self))
         else:
             track.waiting = ""
             run.ready.append(track.id)
@@ -104,6 +119,22 @@ class Machine:
         if track is not None:
             tasks.submitted(self, track, output)
 
+    @_entrance
+    def child_ended(self, track_id: int, epoch: int, number: int) -> None:
+        """A child execution of a Distributed Map has ended."""
+        track = self._awaited(track_id, epoch)
+        if track is not None and track.map_run:
+            distributed.child_ended(self, track, number)
+            self.turn()
+
+    @_entrance
+    def map_run_changed(self, track_id: int) -> None:
+        """The limits of a running Map Run were changed: perhaps more may run, perhaps too many have failed."""
+        track = self.run.tracks.get(track_id)
+        if track is not None and track.map_run and self.run.running:
+            distributed.go_on(self, track)
+            self.turn()
+
     def stop(self, error: str | None, cause: str | None) -> None:
         """StopExecution."""
         self.end("ABORTED", error, cause)
@@ -111,26 +142,14 @@ class Machine:
     @_entrance
     def redrive(self) -> None:
         """Go on where the execution failed: steps that succeeded are not done again."""
-        run = self.run
-        run.status, run.error, run.cause, run.ended, run.output = "RUNNING", None, None, None, None
-        run.redrives, run.redriven, run.life = run.redrives + 1, self.host.now(), run.life + 1
-        root = run.tracks[0]
-        root.event = len(run.history)
-        self.record(
-            root, "ExecutionRedriven", "executionRedrivenEventDetails", {"redriveCount": run.redrives}
-        )
-        limit = run.definition.get("TimeoutSeconds")
-        if limit is not None:
-            self.host.later(run, float(limit), -1, run.life, "expire")
-        around = {track.parent for track in run.tracks.values()}
-        for track in list(run.tracks.values()):
-            if track.id in around:
-                track.waiting = "children"
-            else:
-                track.waiting, track.retries, track.retried, track.entered_event = "", {}, 0, 0
-                track.event = max(track.event, root.event) if not track.silent else track.event
-                run.ready.append(track.id)
+        redrives.redrive(self)
         self.turn()
+
+    def time_limit(self) -> None:
+        """Have the whole execution end when its TimeoutSeconds are over."""
+        limit = self.run.definition.get("TimeoutSeconds")
+        if limit is not None:
+            self.host.later(self.run, float(limit), -1, self.run.life, "expire")
 
     def _awaited(self, track_id: int, epoch: int) -> Track | None:
         track = self.run.tracks.get(track_id)
@@ -150,7 +169,7 @@ class Machine:
                     break
                 track = run.tracks.get(run.ready.popleft())
                 if track is not None and not track.waiting and not track.done:
-                    self._step(track, self._enter)
+                    self.step(track, self._enter)
             while run.ready and run.running:
                 track = run.tracks.get(run.ready.popleft())
                 if track is not None:
@@ -160,7 +179,8 @@ class Machine:
         finally:
             run.turning = False
 
-    def _step(self, track: Track, work: Any) -> None:
+    def step(self, track: Track, work: Any) -> None:
+        """Do a piece of work of a state; if it fails, the state fails."""
         try:
             work(track, self.state(track))
         except StateFailed as failure:
@@ -169,19 +189,20 @@ class Machine:
             pass
 
     def _failed_inside(self, track: Track, failure: StateFailed) -> None:
-        """A state failed by itself, not its task: AWS says where."""
+        with contextlib.suppress(_Stopped):
+            self.failed(track, self.blamed(track, failure))
+
+    def blamed(self, track: Track, failure: StateFailed) -> StateFailed:
+        """A failure of a state itself, not of its task: AWS says which state, and notes a failed expression."""
+        if failure.error in _PLAIN_CAUSES:
+            return failure
         entered = f"(entered at the event id #{track.entered_event})"
         where = f"An error occurred while executing the state '{track.name}' {entered}. "
         failure = StateFailed(failure.error, where + (failure.cause or ""), location=failure.location)
-        try:
-            if failure.error == QUERY:
-                details = {
-                    "error": failure.error, "cause": failure.cause, "location": failure.location, "state": track.name,
-                }  # fmt: skip
-                self.record(track, "EvaluationFailed", "evaluationFailedEventDetails", details)
-            self.failed(track, failure)
-        except _Stopped:
-            pass
+        if failure.error == QUERY:
+            details = failure.details | {"location": failure.location, "state": track.name}
+            self.record(track, "EvaluationFailed", "evaluationFailedEventDetails", details)
+        return failure
 
     def _enter(self, track: Track, state: State) -> None:
         kind = state["Type"]
@@ -192,9 +213,6 @@ class Machine:
             self.record(track, f"{kind}StateEntered", "stateEnteredEventDetails", details)
             track.entered_event = track.event
             flow.check_size(text, "an input", track.name)
-        if self.run.mock is not None and kind in ("Map", "Parallel"):
-            branches.mocked(self, track, state)
-            return
         _WORK[kind](self, track, state)
 
     # -- data --------------------------------------------------------------------------------------
@@ -213,40 +231,9 @@ class Machine:
         """Whether a state speaks JSONata."""
         return flow.uses_jsonata(self.run.definition, state)
 
-    def context(self, track: Track) -> dict[str, Any]:
-        """The context object."""
-        run = self.run
-        execution = {
-            "Id": run.arn, "Input": run.input, "Name": run.name, "RoleArn": run.role,
-            "StartTime": written(run.started), "RedriveCount": run.redrives,
-        }  # fmt: skip
-        if run.redriven is not None:
-            execution["RedriveTime"] = written(run.redriven)
-        context = {
-            "Execution": execution,
-            "State": {"EnteredTime": written(track.entered), "Name": track.name, "RetryCount": track.retried},
-            "StateMachine": {"Id": run.machine_arn, "Name": run.machine_name},
-        }
-        if track.task.get("token"):
-            context["Task"] = {"Token": track.task["token"]}
-        around: Track | None = track
-        while around is not None:
-            if around.item is not None:
-                return context | {"Map": {"Item": around.item}}
-            around = None if around.parent is None else run.tracks[around.parent]
-        return context
-
     def scope(self, track: Track, state: State, **states: Any) -> Scope:
-        """What expressions of a state see. In JSONPath, `$` is the raw input until somebody says otherwise."""
-        variables: dict[str, Any] = {}
-        line: list[Track] = [track]
-        while line[-1].parent is not None:
-            line.append(self.run.tracks[line[-1].parent])
-        for one in reversed(line):
-            variables |= one.variables
-        dice = functools.partial(self.host.dice, "value", self.run.arn, track.id, track.event)
-        data = {"input": track.data, **states} if self.jsonata(state) else track.data
-        return Scope(data, variables, self.context(track), dice)
+        """What expressions of a state see."""
+        return surroundings.scope(self, track, state, **states)
 
     # -- leaving a state ---------------------------------------------------------------------------
 
@@ -258,10 +245,13 @@ class Machine:
             assigned = expressions.evaluate(state.get("Assign") or {}, scope, "Assign")
         else:
             scope = self.scope(track, state)
+            self.run.inspect(result=result)
             if "ResultSelector" in state:
                 result = flow.template(state["ResultSelector"], scope._replace(data=result))
             assigned = flow.assigned(state, scope._replace(data=result))
-            output = flow.output_path(state, flow.with_result(state, track.data, result), scope)
+            merged = flow.with_result(state, track.data, result)
+            self.run.inspect(afterResultSelector=result, afterResultPath=merged)
+            output = flow.output_path(state, merged, scope)
         self.leave(track, state, output, assigned, state.get("Next"))
 
     def leave(
@@ -272,6 +262,7 @@ class Machine:
         flow.check_size(text, "a result", track.name)
         details: dict[str, Any] = {"name": track.name, "output": text, "outputDetails": _FULL}
         if assigned:
+            flow.check_size(text_of(assigned), "variables", track.name)
             details["assignedVariables"] = {name: text_of(value) for name, value in assigned.items()}
             details["assignedVariablesDetails"] = _FULL
             track.variables |= assigned
@@ -289,7 +280,7 @@ class Machine:
     def go_to(self, track: Track, name: str, data: Any) -> None:
         """Put a track into another state."""
         track.name, track.data, track.waiting, track.entered_event = name, data, "", 0
-        track.retries, track.retried, track.task = {}, 0, {}
+        track.retries, track.retried, track.task, track.map_run = {}, 0, {}, ""
         track.epoch += 1
         self.run.ready.append(track.id)
 
@@ -300,9 +291,17 @@ class Machine:
         state = self.state(track)
         track.epoch += 1
         if track.waiting == "children":
-            branches.abort(self, track)
-        if recovery.retried(self, track, state, failure) or recovery.caught(self, track, state, failure):
+            branches.abort(self, track, failure)
+        if recovery.retried(self, track, state, failure):
             return
+        before = track.event
+        if state["Type"] in ("Map", "Parallel") and failure.error != RUNTIME and not self.run.single:
+            self.record(track, f"{state['Type']}StateFailed", "", {})
+        if not recovery.caught(self, track, state, failure, before):
+            self.give_up(track, failure)
+
+    def give_up(self, track: Track, failure: StateFailed) -> None:
+        """Nobody mends this: the execution fails, or what is around the track."""
         track.waiting = "failed"
         if track.parent is None:
             self.end("FAILED", failure.error, failure.cause)
@@ -318,23 +317,23 @@ class Machine:
             return
         root = run.tracks[0]
         if status != "SUCCEEDED":
-            branches.abort(self, root)
-            kind = self.state(root)["Type"]
-            if status != "FAILED" and root.entered_event and kind in branches.LASTING:
-                self._append(root, f"{kind}StateAborted", "", {})
+            branches.quiet(self, root)
             root.epoch += 1
             root.waiting = root.waiting if root.waiting == "children" else "failed"
         details: dict[str, Any] = {"output": output, "outputDetails": _FULL}
         if status != "SUCCEEDED":
-            details = {
-                name: value for name, value in (("error", error), ("cause", cause)) if value is not None
-            }
+            details = StateFailed(error, cause).details
         name = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "ABORTED": "Aborted", "TIMED_OUT": "TimedOut"}[
             status
         ]
+        before = root.event
+        if status in ("ABORTED", "TIMED_OUT"):
+            root.event = 0  # the execution ends from outside: in AWS's histories this follows nothing
         self._append(root, f"Execution{name}", f"execution{name}EventDetails", details)
-        run.status, run.output, run.error, run.cause = status, output, error, cause
-        run.ended = self.host.now()
+        root.event = before
+        # Of an execution that ran out of time AWS tells no error, but for that event.
+        run.error, run.cause = (None, None) if status == "TIMED_OUT" else (error, cause)
+        run.status, run.output, run.ended = status, output, self.host.now()
         run.ready.clear()
         self.host.ended(run)
 
@@ -345,16 +344,17 @@ class Machine:
         run = self.run
         track = Track(run.next_track, None if parent is None else parent.id, index, name, data)
         if parent is not None:
-            track.event, track.silent = parent.event, parent.silent
+            track.event = parent.event
         run.tracks[track.id] = track
         run.next_track += 1
         return track
 
     def record(self, track: Track, kind: str, key: str, details: dict[str, Any]) -> None:
-        """Add an event to the history. The execution ends when the history is full."""
-        if track.silent or not self.run.running:
+        """Add an event to the history; the track's next one follows it. The execution ends when the history is full."""
+        run = self.run
+        if not run.running:
             return
-        if len(self.run.history) >= MOST_EVENTS - 1 and not self.run.express:
+        if len(run.history) >= MOST_EVENTS - 1 and not run.express:
             self.end(
                 "FAILED",
                 RUNTIME,
@@ -363,12 +363,20 @@ class Machine:
             raise _Stopped
         self._append(track, kind, key, details)
 
+    def aside(self, track: Track, kind: str, key: str, details: dict[str, Any]) -> None:
+        """Add an event that the track's next one does not follow, as AWS does with the end of branches."""
+        before = track.event
+        try:
+            self.record(track, kind, key, details)
+        finally:
+            track.event = before
+
     def _append(self, track: Track, kind: str, key: str, details: dict[str, Any]) -> None:
         history = self.run.history
         event: dict[str, Any] = {
             "timestamp": self.host.now(), "type": kind, "id": len(history) + 1, "previousEventId": track.event,
         }  # fmt: skip
-        if details:
+        if details or key in ("executionAbortedEventDetails", "executionFailedEventDetails"):
             event[key] = details
         history.append(event)
         track.event = event["id"]

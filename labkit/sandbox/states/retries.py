@@ -1,7 +1,8 @@
 """Who tries again after an error, and when; and who catches it.
 
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html (defaults: 1 second, 3
-attempts, rate 2.0; MaxDelaySeconds; JitterStrategy FULL takes any time from 0 to the computed one).
+attempts, rate 2.0; MaxDelaySeconds; JitterStrategy FULL takes any time from 0 to the computed one; each retrier counts
+for itself as long as the execution stays in the state; the largest numbers).
 """
 
 from __future__ import annotations
@@ -10,27 +11,28 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from labkit.sandbox.states.errors import matches
+from labkit.sandbox.states.errors import StateFailed, matches
 
 Rule = Mapping[str, Any]
 INTERVAL, ATTEMPTS, RATE = 1, 3, 2.0
-_LONGEST: Final = 31_622_400.0
+LARGEST: Final = 99_999_999
+"""The largest IntervalSeconds and MaxAttempts."""
+LONGEST_DELAY: Final = 31_622_400
+"""The largest MaxDelaySeconds."""
 
 
-def retrier_for(state: Mapping[str, Any], error: str | None) -> int | None:
+def retrier_for(state: Mapping[str, Any], failure: StateFailed) -> int | None:
     """The number of the first retrier that matches, or None."""
-    return _first(state.get("Retry") or (), error)
+    return _first(state.get("Retry") or (), failure)
 
 
-def catcher_for(state: Mapping[str, Any], error: str | None) -> Rule | None:
-    """The first catcher that matches, or None."""
-    rules = state.get("Catch") or ()
-    number = _first(rules, error)
-    return None if number is None else rules[number]
+def catcher_for(state: Mapping[str, Any], failure: StateFailed) -> int | None:
+    """The number of the first catcher that matches, or None."""
+    return _first(state.get("Catch") or (), failure)
 
 
-def _first(rules: Sequence[Rule], error: str | None) -> int | None:
-    return next((at for at, rule in enumerate(rules) if matches(rule["ErrorEquals"], error)), None)
+def _first(rules: Sequence[Rule], failure: StateFailed) -> int | None:
+    return next((at for at, rule in enumerate(rules) if matches(rule["ErrorEquals"], failure)), None)
 
 
 def delay(retrier: Rule, done: int, dice: random.Random) -> float | None:
@@ -42,6 +44,6 @@ def delay(retrier: Rule, done: int, dice: random.Random) -> float | None:
             float(retrier.get("IntervalSeconds", INTERVAL)) * float(retrier.get("BackoffRate", RATE)) ** done
         )
     except OverflowError:
-        wait = _LONGEST
-    wait = min(wait, float(retrier.get("MaxDelaySeconds", _LONGEST)), _LONGEST)
+        wait = LONGEST_DELAY
+    wait = min(wait, float(retrier.get("MaxDelaySeconds", LONGEST_DELAY)), LONGEST_DELAY)
     return wait * dice.random() if retrier.get("JitterStrategy") == "FULL" else wait

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from labkit.sandbox.states import choices, expressions, flow
-from labkit.sandbox.states.errors import NO_CHOICE, QUERY, RUNTIME, StateFailed
+from labkit.sandbox.states.errors import QUERY, RUNTIME, StateFailed
 from labkit.sandbox.states.flow import text_of
 from labkit.sandbox.states.runs import Track
 from labkit.sandbox.states.scope import Scope
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from labkit.sandbox.states.machine import Machine
 
 State = dict[str, Any]
+_NO_WAY: Final = "Failed to transition out of the state. The state does not point to a next state."
+"""AWS's words for a Choice where nothing matches and that has no Default. The error is States.Runtime."""
 
 
 def passed(machine: Machine, track: Track, state: State) -> None:
@@ -26,11 +28,19 @@ def passed(machine: Machine, track: Track, state: State) -> None:
         return
     scope = machine.scope(track, state)
     data = flow.effective_input(state, scope)
-    if "Parameters" in state:
-        data = flow.template(state["Parameters"], scope._replace(data=data))
-    result = state.get("Result", data)
+    if "Result" in state:
+        result = state["Result"]
+        machine.run.inspect(result=result)
+    else:
+        machine.run.inspect(afterInputPath=data)
+        result = (
+            flow.template(state["Parameters"], scope._replace(data=data)) if "Parameters" in state else data
+        )
+        machine.run.inspect(afterParameters=result)
     assigned = flow.assigned(state, scope._replace(data=result))
-    output = flow.output_path(state, flow.with_result(state, track.data, result), scope)
+    merged = flow.with_result(state, track.data, result)
+    machine.run.inspect(afterResultSelector=result, afterResultPath=merged)
+    output = flow.output_path(state, merged, scope)
     machine.leave(track, state, output, assigned, state.get("Next"))
 
 
@@ -40,20 +50,27 @@ def succeed(machine: Machine, track: Track, state: State) -> None:
     if machine.jsonata(state):
         output = expressions.evaluate(state["Output"], scope, "Output") if "Output" in state else track.data
     else:
-        output = flow.output_path(state, flow.effective_input(state, scope), scope)
+        data = flow.effective_input(state, scope)
+        machine.run.inspect(afterInputPath=data)
+        output = flow.output_path(state, data, scope)
     machine.leave(track, state, output, {}, None)
 
 
 def fail(machine: Machine, track: Track, state: State) -> None:
     """Fail ends it with an error of its own."""
     scope, jsonata = machine.scope(track, state), machine.jsonata(state)
+    if not jsonata:
+        machine.run.inspect(afterInputPath=track.data)
     said = []
     for name in ("Error", "Cause"):
-        path = state.get(f"{name}Path")
-        if path is not None and path.startswith("States."):
-            said.append(flow.template({"value.$": path}, scope)["value"])
-        else:
-            said.append(flow.value_of(state, name, scope, jsonata))
+        value = flow.value_of(state, name, scope, jsonata)
+        if value is not None and not isinstance(value, str):
+            if jsonata:
+                raise flow.wrong_type(state[name], name, "string", value)
+            raise StateFailed(
+                RUNTIME, f"The {name}Path field must refer to a string, and refers to {text_of(value)}."
+            )
+        said.append(value)
     machine.failed(track, StateFailed(*said))
 
 
@@ -64,31 +81,30 @@ def choice(machine: Machine, track: Track, state: State) -> None:
     if not jsonata:
         data = flow.effective_input(state, scope)
         scope = scope._replace(data=data)
+        machine.run.inspect(afterInputPath=data)
     chosen: State | None = None
-    for rule in state["Choices"]:
-        if _condition(rule, scope) if jsonata else choices.holds(rule, scope):
-            chosen = rule
+    at = ""
+    for number, rule in enumerate(state["Choices"]):
+        here = f"Choices[{number}]/"
+        if _condition(rule, scope, here) if jsonata else choices.holds(rule, scope):
+            chosen, at = rule, here
             break
     if chosen is None and "Default" not in state:
-        raise StateFailed(NO_CHOICE, "No choice rule matched the input, and there is no Default.")
+        raise StateFailed(RUNTIME, _NO_WAY)
     given = chosen if chosen is not None else state
     if jsonata:
-        output = expressions.evaluate(given["Output"], scope, "Output") if "Output" in given else data
-        assigned = expressions.evaluate(given.get("Assign") or {}, scope, "Assign")
+        output = expressions.evaluate(given["Output"], scope, f"{at}Output") if "Output" in given else data
+        assigned = expressions.evaluate(given.get("Assign") or {}, scope, f"{at}Assign")
     else:
         assigned = flow.assigned(given, scope)
         output = flow.output_path(state, data, scope)
     machine.leave(track, state, output, assigned, chosen["Next"] if chosen is not None else state["Default"])
 
 
-def _condition(rule: State, scope: Scope) -> bool:
-    found = expressions.evaluate(rule["Condition"], scope, "Condition")
+def _condition(rule: State, scope: Scope, at: str) -> bool:
+    found = expressions.evaluate(rule["Condition"], scope, f"{at}Condition")
     if not isinstance(found, bool):
-        said = (
-            f"The JSONata expression '{rule['Condition']}' specified for the field 'Condition' returned an unexpected "
-            "result type. Expected 'boolean'."
-        )
-        raise StateFailed(QUERY, said, location="Condition")
+        raise flow.wrong_type(rule["Condition"], f"{at}Condition", "boolean", found)
     return found
 
 

@@ -1,4 +1,8 @@
-"""Task states: from the call to its answer."""
+"""Task states: from the call to its answer.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html: TimeoutSeconds and HeartbeatSeconds count
+from the event that tells the start, which for an activity is when a worker gets it.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +39,15 @@ def begin(machine: Machine, track: Track, state: dict[str, Any]) -> None:
     else:
         data = flow.effective_input(state, scope)
         scope = scope._replace(data=data)
+        machine.run.inspect(afterInputPath=data)
         arguments = flow.template(state["Parameters"], scope) if "Parameters" in state else data
+    machine.run.inspect(**{"afterArguments" if jsonata else "afterParameters": arguments})
     timeout = flow.number_of(state, "TimeoutSeconds", scope, jsonata, least=1)
     beat = flow.number_of(state, "HeartbeatSeconds", scope, jsonata, least=1)
     flow.check_size(text_of(arguments), "an input", track.name)
     _scheduled(machine, track, resource, arguments, timeout, beat)
     track.waiting = "task"
-    track.task |= {"since": machine.host.now(), "input": text_of(arguments)}
-    epoch = track.epoch
-    if timeout is not None:
-        machine.host.later(machine.run, float(timeout), track.id, epoch, "timeout")
-    if beat is not None:
-        track.task["beat"], track.task["beaten"] = beat, machine.host.now()
-        machine.host.later(machine.run, float(beat), track.id, epoch, "heartbeat")
+    track.task |= {"since": machine.host.now(), "input": text_of(arguments), "timeout": timeout, "beat": beat}
     if resource.kind != "activity":
         started(machine, track)
     machine.host.call(machine.run, track, resource, arguments)
@@ -98,6 +98,11 @@ def started(machine: Machine, track: Track, worker: str = "") -> None:
     if resource.kind == "service":
         details = {"resourceType": resource.resource_type, "resource": resource.shown}
     machine.record(track, f"{long}Started", f"{short}StartedEventDetails", details)
+    if track.task["timeout"] is not None:
+        machine.host.later(machine.run, float(track.task["timeout"]), track.id, track.epoch, "timeout")
+    if track.task["beat"] is not None:
+        track.task["beaten"] = machine.host.now()
+        machine.host.later(machine.run, float(track.task["beat"]), track.id, track.epoch, "heartbeat")
 
 
 def submitted(machine: Machine, track: Track, output: Any) -> None:
@@ -113,24 +118,19 @@ def submitted(machine: Machine, track: Track, output: Any) -> None:
 def expired(machine: Machine, track: Track, what: str) -> None:
     """TimeoutSeconds or HeartbeatSeconds is over."""
     if what == "heartbeat":
-        if _resource(track).kind == "activity" and not track.task.get("taken"):
-            track.task["beaten"] = machine.host.now()  # heartbeats count from when a worker has the task
         left = track.task["beaten"] + track.task["beat"] - machine.host.now()
         if left > 0.000_001:
             machine.host.later(machine.run, left, track.id, track.epoch, "heartbeat")
             return
-    failure = StateFailed(HEARTBEAT if what == "heartbeat" else TIMEOUT, None)
-    _ended(machine, track, "TimedOut", {"error": failure.error})
+    failure = StateFailed(TIMEOUT, None, also=HEARTBEAT if what == "heartbeat" else "")
+    _ended(machine, track, "TimedOut", failure.details)
     machine.failed(track, failure)
 
 
 def answered(machine: Machine, track: Track, output: Any, failure: StateFailed | None) -> None:
     """The result of a task, or its failure."""
     if failure is not None:
-        details = {"error": failure.error, "cause": failure.cause}
-        _ended(
-            machine, track, "Failed", {name: value for name, value in details.items() if value is not None}
-        )
+        _ended(machine, track, "Failed", failure.details)
         machine.failed(track, failure)
         return
 
@@ -142,7 +142,7 @@ def answered(machine: Machine, track: Track, output: Any, failure: StateFailed |
         track.epoch += 1
         machine.complete(track, state, output)
 
-    machine._step(track, finish)
+    machine.step(track, finish)
 
 
 def _ended(machine: Machine, track: Track, how: str, details: dict[str, Any]) -> None:

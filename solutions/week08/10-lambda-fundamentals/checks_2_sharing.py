@@ -52,8 +52,8 @@ def layers(world: World, expect: Expect) -> None:
         why="Lambda unpacks a layer into `/opt`. Python looks for modules in one folder of it.",
         action="`receipt` has no layer. Give it one: `deploy(..., Layers=[arn])`. Then publish it again."
         if not receipt.settings.get("Layers")
-        else "What is the path of the module in the layer's zip file: which folder, which name? Publish the layer again, "
-        "and the function.",
+        else "What is the path of the module in the layer's zip file: which folder, which name? Publish the layer "
+        "again, and the function.",
     ):
         return
     judge_forms(expect, orders, stable, coming)
@@ -195,9 +195,11 @@ def told(expect: Expect, set_prices: Callable[..., Any], stage: str, prices: dic
         set_prices,
         stage,
         dict(prices),
-        wanted="`set_prices` takes a list of 5 KB.",
-        why="All environment variables of a function together may have 4 KB. A standard parameter is as small.",
-        action="Choose a place that holds 5 KB, and let the environment variable name that place.",
+        wanted="`set_prices` takes a list of 5 KB, again and again.",
+        why="All environment variables of a function together may have 4 KB. A standard parameter is as small. And the "
+        "list is set many times.",
+        action="Read the error. Choose a place that holds 5 KB and can be written again. The environment variable "
+        "names that place.",
     )
 
 

@@ -192,8 +192,8 @@ def connection(world: World, expect: Expect) -> None:
         "The calls after that use the new connection.",
         seen=f"10 more calls opened {number(after, 'connection')}.",
         why="A variable of the handler is gone when the call ends. Only what stands outside it is kept.",
-        action="Put the new connection where the next call looks for it: outside the handler. `global` lets the handler "
-        "do that.",
+        action="Put the new connection where the next call looks for it: outside the handler. `global` lets the "
+        "handler do that.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
@@ -42,19 +43,60 @@ def payloads(world: World, expect: Expect, *, send: Callable[..., Any]) -> None:
     )
     account = book.arn.split(":")[4]
     bucket = f"orchard-books-{account}"
-    for size, said_size in (
-        (200 * KB, "200 KB"),
-        (900 * KB, "900 KB"),
-        (int(1.2 * MB), "1.2 MB"),
-        (7 * MB, "7 MB"),
-    ):
-        judge_event(world, expect, send, bucket, size, said_size)
-    for size, wanted, said_size in (
-        (int(5.9 * MB), 2_000, "5.9 MB"),
-        (7 * MB, 5 * MB, "7 MB"),
-        (2_000, 7 * MB, "2 KB"),
-    ):
-        judge_reply(world, expect, send, bucket, size, wanted, said_size)
+    # Whoever takes 1 MB for a million bytes, and 6 MB for six million, is careful and not wrong.
+    with world.rehearsal() as rehearsal:  # one for all, so that one environment serves them
+        desk = Desk(world, expect, rehearsal, bucket, send)
+        for size, said_size in (
+            (200 * KB, "200 KB"),
+            (900 * KB, "900 KB"),
+            (1_200_000, "1.2 MB"),
+            (7_000_000, "7 MB"),
+        ):
+            judge_event(desk, size, said_size)
+        for size, wanted, said_size in (
+            (5_900_000, 2_000, "5.9 MB"),
+            (7_000_000, 5_000_000, "7 MB"),
+            (2_000, 7_000_000, "2 KB"),
+        ):
+            judge_reply(desk, size, wanted, said_size)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where the requests are handed in: everything a check of one request needs."""
+
+    world: World
+    expect: Expect
+    rehearsal: Any
+    bucket: str
+    send: Callable[..., Any]
+
+    def handed_in(self, request: dict[str, Any], need_reply: bool) -> Any:
+        """Let the learner's function send a request."""
+        return self.expect.call(
+            "runs",
+            self.send,
+            dict(request),
+            need_reply,
+            wanted="`send` sends requests of 200 KB to 7 MB without an error.",
+            why="An asynchronous event may have 1 MB, a synchronous request 6 MB. An asynchronous call has an empty "
+            "answer.",
+            action="Read the error. Is the payload too large for this call? Is an answer read where there is none? "
+            "Where an answer has an `errorMessage`, the function failed.",
+        )
+
+    def waited(self) -> int:
+        """How many synchronous calls the learner has made so far."""
+        calls = self.rehearsal.trace.where(kind="call", service="lambda", caller="learner")
+        return sum(one.action == "Invoke" and one.params.get("InvocationType") != "Event" for one in calls)
+
+    def stored(self, caller: str = "learner") -> int:
+        """How many objects somebody has put into the bucket so far."""
+        calls = self.rehearsal.trace.where(kind="call", service="s3")
+        return sum(
+            one.action in ("PutObject", "CreateMultipartUpload") and one.caller.startswith(caller)
+            for one in calls
+        )
 
 
 def a_request(world: World, size: int, wanted: int) -> dict[str, Any]:
@@ -67,51 +109,34 @@ def a_request(world: World, size: int, wanted: int) -> dict[str, Any]:
     }
 
 
-def sent(expect: Expect, send: Callable[..., Any], request: dict[str, Any], need_reply: bool) -> Any:
-    """Let the learner's function send a request."""
-    return expect.call(
-        "runs",
-        send,
-        dict(request),
-        need_reply,
-        wanted="`send` sends requests of 200 KB to 7 MB without an error.",
-        why="An asynchronous event may have 1 MB, a synchronous request 6 MB.",
-        action="Measure the payload before you choose the way. Where an answer has an `errorMessage`, the function "
-        "failed.",
-    )
-
-
-def judge_event(
-    world: World, expect: Expect, send: Callable[..., Any], bucket: str, size: int, said_size: str
-) -> None:
+def judge_event(desk: Desk, size: int, said_size: str) -> None:
     """Nobody waits for this one."""
-    request = a_request(world, size, 500)
-    with world.rehearsal() as rehearsal:
-        sent(expect, send, request, False)
-        puts = stored(rehearsal, bucket)
-        calls = rehearsal.trace.where(kind="call", service="lambda", caller="learner")
-        waited = [one for one in calls if one.params.get("InvocationType") != "Event"]
-        world.clock.advance(seconds=30)
-        there = arrived(world, bucket, request)
+    expect = desk.expect
+    request = a_request(desk.world, size, 500)
+    waited, stored = desk.waited(), desk.stored()
+    desk.handed_in(request, False)
+    waited, stored = desk.waited() - waited, desk.stored() - stored
+    desk.world.clock.advance(seconds=30)
+    there = arrived(desk.world, desk.bucket, request)
+    expect(
+        "arrive",
+        there == digest(request),
+        "Every request arrives as it was sent.",
+        seen=f"Of a request of {said_size}, "
+        + ("nothing arrived." if not there else "something else arrived than was sent."),
+        why="A customer has paid for every photo.",
+        action="Send all of it: in the event, or in S3 with a pointer in the event.",
+    )
+    if size <= MB:
         expect(
-            "arrive",
-            there == digest(request),
-            "Every request arrives as it was sent.",
-            seen=f"Of a request of {said_size}, "
-            + ("nothing arrived." if not there else "something else arrived than was sent."),
-            why="A customer has paid for every photo.",
-            action="Send all of it: in the event, or in S3 with a pointer in the event.",
+            "patient",
+            not waited,
+            "A caller who needs no reply does not wait, up to 1 MB.",
+            seen=f"With {said_size} and no reply needed, `send` waited until the function had ended.",
+            why="The customer at the counter would look at your program instead of going home.",
+            action="Without a reply, choose the type of call that Lambda queues.",
         )
-        if size <= MB:
-            expect(
-                "patient",
-                not waited,
-                "A caller who needs no reply does not wait, up to 1 MB.",
-                seen=f"With {said_size} and no reply needed, `send` waited until the function had ended.",
-                why="The customer at the counter would look at your program instead of going home.",
-                action="Without a reply, choose the type of call that Lambda queues.",
-            )
-            judge_direct(expect, puts, f"An event of {said_size}", "1 MB")
+        judge_direct(expect, stored, f"An event of {said_size}", "1 MB")
 
 
 def judge_direct(expect: Expect, puts: int, what: str, most: str) -> None:
@@ -131,56 +156,50 @@ def judge_direct(expect: Expect, puts: int, what: str, most: str) -> None:
     )
 
 
-def judge_reply(
-    world: World,
-    expect: Expect,
-    send: Callable[..., Any],
-    bucket: str,
-    size: int,
-    wanted: int,
-    said_size: str,
-) -> None:
+def judge_reply(desk: Desk, size: int, wanted: int, said_size: str) -> None:
     """Somebody waits for this one."""
-    request = a_request(world, size, wanted)
-    with world.rehearsal() as rehearsal:
-        answer = sent(expect, send, request, True)
-        page = f"{request['title']} "
-        book = (page * (request["size"] // len(page) + 1))[: request["size"]]
-        large = f"{wanted // MB} MB" if wanted >= MB else "2 KB"
-        expect(
-            "replies",
-            answer == book,
-            "Who needs the reply gets the whole book.",
-            seen=f"A request of {said_size} for a book of {large}: `send` returned "
-            + (
-                f"{len(answer):,} characters, not those of the book."
-                if isinstance(answer, str)
-                else f"{short(answer)}."
-            ),
-            why="The customer waits at the counter.",
-            action="An answer may have 6 MB. A larger book goes to S3, and `opened` finds it by its pointer.",
-        )
-        if size <= 6 * MB:
-            judge_direct(expect, stored(rehearsal, bucket), f"A request of {said_size}", "6 MB")
-        by_function = stored(rehearsal, bucket, "assumed-role") - 1  # one note says what arrived
-        if wanted <= 5 * MB:
-            expect(
-                "answered",
-                by_function <= 0,
-                "A book that fits into an answer is in the answer.",
-                seen=f"A book of {large} went through S3.",
-                why="It costs a write and a read more, and the customer waits longer.",
-                action="In `reply`, look at the size first.",
-            )
-
-
-def stored(rehearsal: Any, bucket: str, caller: str = "learner") -> int:
-    """How many objects somebody has put into the bucket."""
-    calls = rehearsal.trace.where(kind="call", service="s3")
-    return sum(
-        one.action in ("PutObject", "CreateMultipartUpload") and one.caller.startswith(caller)
-        for one in calls
+    expect = desk.expect
+    request = a_request(desk.world, size, wanted)
+    stored, by_function = desk.stored(), desk.stored("assumed-role")
+    answer = desk.handed_in(request, True)
+    page = f"{request['title']} "
+    book = (page * (request["size"] // len(page) + 1))[: request["size"]]
+    large = f"{wanted // 1_000_000} MB" if wanted >= MB else "2 KB"
+    expect(
+        "replies",
+        answer == book,
+        "Who needs the reply gets the whole book.",
+        seen=f"A request of {said_size} for a book of {large}: `send` returned "
+        + (
+            f"{len(answer):,} characters, not those of the book."
+            if isinstance(answer, str)
+            else f"{short(answer, 60)}."
+        ),
+        why="The customer waits at the counter.",
+        action=how_to_reply(answer, wanted),
     )
+    if size <= 6 * MB and answer == book:
+        judge_direct(expect, desk.stored() - stored, f"A request of {said_size}", "6 MB")
+    if wanted <= 6_000_000:
+        expect(
+            "answered",
+            desk.stored("assumed-role") - by_function <= 1,  # one note says what arrived
+            "A book that fits into an answer is in the answer.",
+            seen=f"A book of {large} went through S3.",
+            why="It costs a write and a read more, and the customer waits longer.",
+            action="In `reply`, look at the size first.",
+        )
+
+
+def how_to_reply(answer: object, wanted: int) -> str:
+    """What to change, by what `send` returned for a book of that size."""
+    if isinstance(answer, dict):
+        return "Return the text of the book: `opened` finds it in an answer."
+    if wanted < MB:
+        return (
+            "With `need_reply`, choose the type of call that waits, and return the text that `opened` finds."
+        )
+    return "An answer may have 6 MB. A larger book goes to S3, and `opened` finds it by its pointer."
 
 
 def arrived(world: World, bucket: str, request: dict[str, Any]) -> str:

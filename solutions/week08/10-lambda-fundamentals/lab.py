@@ -4,7 +4,7 @@
 #     number: "10"
 #     title: Lambda fundamentals
 #     week: 8
-#     minutes: 85
+#     minutes: 110
 #     services: [lambda, iam, logs, ssm, s3, events]
 #     covers: [L128-L132, L135, L138-L139, L146-L150, L159, L161]
 #     verified: 2026-11-23
@@ -20,7 +20,7 @@
 #
 # **The story.** Orchard Market has many small jobs: quote a price, print labels, total a receipt. None of them is worth
 # a server that runs all night. **AWS Lambda** runs your code when something happens, and you pay for the time it runs.
-# Here your functions really run. Plan 85 minutes. There is a save point after 10.4.
+# Here your functions really run. Plan 110 minutes. There is a save point after 10.4.
 
 # %% setup
 import io
@@ -222,6 +222,13 @@ deploy(
     Handler="app.quote",
 )
 
+# %% wrong because="Is the other file still in the folder, where Python does not look?" finds="imports"
+deploy(
+    "price-quote",
+    {"price_quote/app.py": QUOTE, "price_quote/delivery.py": DELIVERY},
+    Handler="price_quote.app.quote",
+)
+
 # %% wrong because="Does the code import a file that is not in the package?" finds="imports"
 deploy("price-quote", {"app.py": QUOTE}, Handler="app.quote")
 
@@ -408,6 +415,34 @@ def handler(event, context):
 '''
 deploy("print-labels", {"app.py": LABELS, "printer.py": PRINTER}, Timeout=10)
 
+# %% wrong because="Is the end of the job a number, too?" finds="done"
+LABELS = '''
+import printer
+
+
+def handler(event, context):
+    number = event["start"]
+    while number < event["labels"] and context.get_remaining_time_in_millis() >= 1500:
+        printer.label(event["job"], number, event["pace"])
+        number += 1
+    return {"next": number}
+'''
+deploy("print-labels", {"app.py": LABELS, "printer.py": PRINTER}, Timeout=10)
+
+# %% wrong because="Is the number in the answer a text?" finds="all"
+LABELS = '''
+import printer
+
+
+def handler(event, context):
+    for number in range(event["start"], event["labels"]):
+        if context.get_remaining_time_in_millis() < 1500:
+            return {"next": str(number)}
+        printer.label(event["job"], number, event["pace"])
+    return {"next": None}
+'''
+deploy("print-labels", {"app.py": LABELS, "printer.py": PRINTER}, Timeout=10)
+
 # %% wrong because="Milliseconds for seconds?" finds="busy"
 LABELS = '''
 import printer
@@ -437,7 +472,8 @@ lab.check("checkpoint")
 #
 # `$LATEST` is the code that you change. To **publish** makes a **version** of it: a copy of code and settings that never
 # changes again. It has a number. An **alias** is a name that points at a version, such as `live`. Callers use the alias,
-# and you move it when you are ready.
+# and you move it when you are ready. `Qualifier` says which version or alias a call is for. Each version has environments
+# of its own.
 #
 # A **layer** is a zip file that several functions share. Lambda unpacks it into `/opt`. A Python runtime looks for
 # modules in `/opt/python`. A layer has versions, too, and a function uses exactly the layer version that you name.
@@ -455,7 +491,7 @@ def point(name, alias, version, **more):
 
 number = lambda_client.publish_version(FunctionName="hello")["Version"]
 point("hello", "live", number)
-call("hello", {"name": "Elif"}, Qualifier="live")["function"]
+call("hello", {"name": "Elif"}, Qualifier="live")
 
 # %% [markdown]
 # Break it: how many layers may a function have?
@@ -468,6 +504,7 @@ shelf = [
     for n in range(6)
 ]
 lambda_client.update_function_configuration(FunctionName="hello", Layers=shelf[:5])
+lambda_client.get_waiter("function_updated_v2").wait(FunctionName="hello")
 with labkit.expected(ClientError):
     lambda_client.update_function_configuration(FunctionName="hello", Layers=shelf)
 
@@ -546,7 +583,9 @@ first = lambda_client.create_function(
     Publish=True,
 )
 lambda_client.create_alias(FunctionName="receipt", Name="stable", FunctionVersion=first["Version"])
+lambda_client.get_waiter("function_active_v2").wait(FunctionName="receipt")
 lambda_client.update_function_configuration(FunctionName="receipt", Layers=[arns[1]])
+lambda_client.get_waiter("function_updated_v2").wait(FunctionName="receipt")
 second = lambda_client.publish_version(FunctionName="receipt")
 lambda_client.create_alias(FunctionName="receipt", Name="next", FunctionVersion=second["Version"])
 
@@ -1337,8 +1376,8 @@ lab.check("connection")
 
 # %% [markdown]
 # A rule of EventBridge sends events that match a pattern to its *targets*. S3 can call a function when a file arrives. The
-# next cell makes a function, a rule and a bucket. The name of a bucket must be unique in the whole world, so the account
-# number stands in it.
+# next cell makes a function, a rule and a bucket. Unless you ask for a namespace of your own, the name of a bucket must be
+# unique among the buckets of all customers. So the account number stands in it.
 
 # %%
 events = boto3.client("events")
@@ -1389,6 +1428,7 @@ with labkit.expected(ClientError):
 #   not. A bucket of the same name in *another account* may not, either: names of buckets become free when they are deleted.
 # - No other service may call it.
 #
+# `rule` is the ARN of the rule, `account` is your account number. The ARN of a bucket is `arn:aws:s3:::` and its name.
 # A statement has an id of your choice. It can be used once, so the lines in the cell take old ones away first.
 
 # %% stub exercise="who_may_call"
@@ -1877,8 +1917,12 @@ lab.check("payloads", send=send)
 #
 # AWS bills requests, and the time a function runs. For an asynchronous event, the fact above gives the rule. How many
 # requests does AWS count for one event? Compare it with the way through S3: one request, and one write and one read in S3.
+# The prices are examples from the US, in dollars for a million. Put in those of your Region.
 
 # %%
+REQUEST, WRITE, READ = 0.20, 5.00, 0.40
+
+
 def requests_billed(kilobytes):
     """Requests that AWS bills for one asynchronous event."""
     more = max(0, kilobytes - 256)
@@ -1886,7 +1930,9 @@ def requests_billed(kilobytes):
 
 
 for kilobytes in (100, 256, 320, 900, 1024):
-    print(f"{kilobytes:>5} KB: {requests_billed(kilobytes):>2}")
+    count = requests_billed(kilobytes)
+    print(f"{kilobytes:>5} KB: {count:>2} requests, {count * REQUEST:.2f} dollars for a million events")
+print(f"Through S3: {REQUEST + WRITE + READ:.2f} dollars")
 
 # %% [markdown]
 # ## What differs on real AWS

@@ -132,7 +132,7 @@ def an_order(dice: Any) -> dict[str, Any]:
     star=True,
     covers=("L184", "L188-L196"),
     hints=(
-        "A pattern has the shape of the event: a field inside `detail` stands inside `detail` in the "
+        "A pattern has the shape of the event: what stands inside the detail there stands inside the detail in the "
         "pattern, too. Where the event has a value, the pattern has a list.",
         "The list holds values, or operators such as `numeric`, `anything-but`, `prefix` and `exists`. "
         "Both ends of a "

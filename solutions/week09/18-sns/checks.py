@@ -79,9 +79,21 @@ def account(world: World) -> str:
 
 
 def subscriptions(world: World, arn: str) -> dict[str, str]:
-    """Endpoint -> ARN of the subscription, for each subscription of a topic."""
-    pages = world.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
-    return {one["Endpoint"]: one["SubscriptionArn"] for page in pages for one in page["Subscriptions"]}
+    """Endpoint -> ARN of the subscription, for each subscription of a topic; none for a topic that is gone."""
+    sns = world.client("sns")
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
+    try:
+        return {one["Endpoint"]: one["SubscriptionArn"] for page in pages for one in page["Subscriptions"]}
+    except sns.exceptions.NotFoundException:
+        return {}
+
+
+def phones_work(world: World) -> None:
+    """Whatever the learner has spent on text messages this month: the outside world can be reached again."""
+    from labkit.sandbox import inbox
+
+    inbox.begin_month(world.sandbox)
+    world.client("sns").set_sms_attributes(attributes={"MonthlySpendLimit": "1"})
 
 
 def text_of(body: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
 
-from . import DOCS, GOODS, NAMES, refusals, texts, topic
+from . import DOCS, GOODS, NAMES, refusals, subscriptions, texts, topic
 
 DEPARTMENTS: Final = ("packing", "billing", "statistics")
 
@@ -43,11 +43,14 @@ def three_queues(world: World, expect: Expect) -> None:
     with world.rehearsal() as rehearsal:
         counts = copies(world, str(arn), queues)
         why = [text for queue in queues for text in refusals(rehearsal.trace, queue.arn)]
+        ends = subscriptions(world, str(arn))
+        out = [queue.name for queue in queues if queue.arn not in ends]
         expect(
             "copies",
             set(counts.values()) == {1},
             "Each queue gets one copy of each order.",
-            seen=f"One order was published. Copies: {told(counts)}.{' ' + why[0] if why else ''}",
+            seen=f"One order was published. Copies: {told(counts)}."
+            f"{' Not subscribed to this topic: ' + ', '.join(out) + '.' if out else ''}{' ' + why[0] if why else ''}",
             why="Each department works on a copy of its own and deletes it when it is done.",
             action="Look at the trace for deliveries that were refused, and at the subscriptions of the topic.",
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.judging import Expect, World, exercise
 
-from . import DOCS, GOODS, NAMES, number, subscriptions, topic
+from . import DOCS, GOODS, NAMES, number, phones_work, subscriptions, topic
 
 
 @exercise(
@@ -50,6 +50,7 @@ def announce(world: World, expect: Expect, *, announce: Callable[..., Any]) -> N
         "items": [f"{pick(GOODS)} {world.word()}" for _ in range(12)],
     }
     with world.rehearsal() as rehearsal:
+        phones_work(world)
         board.purge() if board else None
         before = {entry.message_id for entry in inbox.entries(world.sandbox)}
         expect.call(

@@ -97,7 +97,11 @@ def subscribe(world: World, arn: str) -> str:
 
 def confirmed(world: World, subscription: str) -> bool:
     """Whether somebody said yes."""
-    attributes = world.client("sns").get_subscription_attributes(SubscriptionArn=subscription)["Attributes"]
+    sns = world.client("sns")
+    try:
+        attributes = sns.get_subscription_attributes(SubscriptionArn=subscription)["Attributes"]
+    except sns.exceptions.NotFoundException:
+        return False
     return bool(attributes["PendingConfirmation"] == "false")
 
 
@@ -136,7 +140,7 @@ def judge_real(world: World, expect: Expect, webhook: Callable[..., Any], arn: s
         "takes",
         vans == [text] and good(status),
         "It hands the text of a real message to `deliver`, and answers 200.",
-        seen=f"The message was {text!r}. `deliver` was called with {vans!r}, and the answer was {status!r}.",
+        seen=f"The message was {text!r}. `deliver` was {handed(vans)}, and the answer was {status!r}.",
         why="An answer other than 2xx tells SNS that the message did not arrive.",
         action="Take `Message` out of the post, hand it to `deliver`, and return 200.",
     )
@@ -255,6 +259,14 @@ def called(expect: Expect, webhook: Callable[..., Any], post: Post, vans: list[A
     )
     # Many web servers want a status and a text.
     return answer[0] if isinstance(answer, tuple) and answer else answer
+
+
+def handed(vans: list[Any]) -> str:
+    """What `deliver` was called with, in few words."""
+    if not vans:
+        return "not called"
+    first = repr(vans[0]) if len(repr(vans[0])) < 60 else f"{type(vans[0]).__name__} {repr(vans[0])[:50]}..."
+    return f"called with {first}" + (f", and {len(vans) - 1} times more" if len(vans) > 1 else "")
 
 
 def good(status: Any) -> bool:

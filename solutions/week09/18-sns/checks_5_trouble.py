@@ -176,6 +176,8 @@ def in_dead_letters(world: World, link: str, body: str) -> tuple[bool, str]:
         return False, f"the message is gone; there is no queue {target}."
     if any(text_of(message.body) == body for message in queue.messages()):
         return True, f"the message is in {queue.name}."
-    dropped = world.sandbox.trace.where(action="Dropped", error="AccessDenied")
-    refused = " The queue did not let SNS in." if dropped else ""
+    dropped = [
+        one for one in world.sandbox.trace.where(action="Dropped") if one.params.get("target") == target
+    ]
+    refused = f" SNS could not put it there. {dropped[-1].message}" if dropped else ""
     return False, f"the message is not in {queue.name}.{refused}"

@@ -79,16 +79,19 @@ def own_key(world: World, expect: Expect) -> None:
         action="Which principal was refused, and by which policy? Let it in there.",
     )
     came, _ = from_service(world, str(arn), queue, STRANGER)
-    through_key, _ = from_service(world, str(arn), queue, STRANGER, let_in=True)
-    refuses = not came and not (own(world, topic_key) and through_key)
+    mine = own(world, topic_key) and own(world, queue_key)
+    through_policy = mine and from_service(world, str(arn), queue, STRANGER, keys=(topic_key, queue_key))[0]
+    through_key = own(world, topic_key) and from_service(world, str(arn), queue, STRANGER, let_in=True)[0]
     expect(
         "stranger",
-        refuses,
-        "Another service of AWS cannot publish, and cannot use the key.",
+        not (came or through_policy or through_key),
+        "Another service of AWS can neither publish nor use the key.",
         seen=f"{STRANGER} published to the topic, and it arrived."
         if came
+        else f"Somebody let {STRANGER} use your keys. Its message arrived: the policy of the topic stopped nothing."
+        if through_policy
         else f"Somebody let {STRANGER} into the policy of the topic. Its message arrived: your key stopped nothing.",
-        why="The key is the second lock. A mistake in one policy should not be enough.",
+        why="There are two locks, the topic's policy and the key's. A mistake in one of them should not be enough.",
         action="Name the services in the policies, one by one.",
     )
 
@@ -118,10 +121,15 @@ def from_eventbridge(world: World, arn: str, queue: Any) -> tuple[bool, str]:
 
 
 def from_service(
-    world: World, arn: str, queue: Any, service: str, *, let_in: bool = False
+    world: World, arn: str, queue: Any, service: str, *, let_in: bool = False, keys: tuple[str, ...] = ()
 ) -> tuple[bool, str]:
-    """Whether a message in the name of a service reaches the queue. `let_in` adds the service to the topic's policy."""
+    """Whether a message in the name of a service reaches the queue.
+
+    `let_in` makes a policy of the topic that lets the service in; `keys` are opened for everybody.
+    """
     with world.rehearsal() as rehearsal:
+        for key in keys:
+            open_for_all(world, key)
         word, name = world.word(), service.partition(".")[0]
         if let_in:
             statement = {
@@ -139,6 +147,15 @@ def from_service(
             delivery.send(Parcel(name, source, arn, f"alarm {word}", principal=service, id=word))
         world.clock.advance(seconds=5)
         return any(word in text_of(one.body) for one in queue.messages()), refusal(rehearsal.trace)
+
+
+def open_for_all(world: World, key: str) -> None:
+    """Let everybody use a key."""
+    kms = world.client("kms")
+    found = kms.describe_key(KeyId=key)["KeyMetadata"]["KeyId"]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    kms.put_key_policy(KeyId=found, PolicyName="default", Policy=policy)
 
 
 def refusal(trace: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
 
-from . import DOCS, number
+from . import DOCS, number, phones_work, subscriptions
 
 LARGE: Final = 600_000
 
@@ -51,6 +51,7 @@ def judge_texts(world: World, expect: Expect, text: Callable[..., Any]) -> None:
     numbers = [f"+35193{world.random.randrange(10**6, 10**7)}" for _ in range(6)]
     stopped = world.random.sample(numbers, 2)
     with world.rehearsal() as rehearsal:
+        phones_work(world)
         for one in stopped:
             world.client("sns").publish(PhoneNumber=one, Message="hello")
             entry = next(entry for entry in inbox.entries(world.sandbox) if entry.to == one)
@@ -76,6 +77,7 @@ def judge_texts(world: World, expect: Expect, text: Callable[..., Any]) -> None:
             action="Ask for each number whether it has opted out, before you publish.",
         )
     with world.rehearsal():
+        phones_work(world)
         word = world.word()
         run(expect, text, wanted[:2], f"{word} " + "half price on everything. " * 12)
         reached = [entry.to for entry in inbox.entries(world.sandbox) if word in entry.body]
@@ -119,10 +121,12 @@ def judge_apps(world: World, expect: Expect, tidy: Callable[..., Any]) -> None:
 
 def endpoints(world: World, app: str) -> list[str]:
     """The endpoints of an app, in the order in which SNS lists them."""
-    pages = world.client("sns").get_paginator("list_endpoints_by_platform_application")
-    return [
-        one["EndpointArn"] for page in pages.paginate(PlatformApplicationArn=app) for one in page["Endpoints"]
-    ]
+    sns = world.client("sns")
+    pages = sns.get_paginator("list_endpoints_by_platform_application").paginate(PlatformApplicationArn=app)
+    try:
+        return [one["EndpointArn"] for page in pages for one in page["Endpoints"]]
+    except sns.exceptions.NotFoundException:
+        return []
 
 
 def judge_large(world: World, expect: Expect, allow_large: Callable[..., Any]) -> None:
@@ -139,15 +143,14 @@ def judge_large(world: World, expect: Expect, allow_large: Callable[..., Any]) -
         sns.subscribe(TopicArn=mixed, Protocol="sms", Endpoint="+351930000001")
         answers = [run(expect, allow_large, one) for one in (fine, mixed)]
         took = [takes(world, one) for one in (fine, mixed)]
-        phones = len(sns.list_subscriptions_by_topic(TopicArn=mixed)["Subscriptions"])
+        phones = sum("+351930000001" in subscriptions(world, one) for one in (fine, mixed))
     expect(
         "large",
-        answers[0] is True and answers[1] is False and took == [True, False] and phones == 2,
+        answers[0] is True and answers[1] is False and took == [True, False] and phones == 1,
         "`allow_large` allows 600,000 bytes where only queues, functions and streams listen, and says so.",
         seen=f"For a topic with a queue it returned {answers[0]!r}, and the topic "
         f"{'took' if took[0] else 'refused'} 600,000 bytes. For a topic with a queue and a phone it returned "
-        f"{answers[1]!r}"
-        f"{'' if phones == 2 else ', and the phone was unsubscribed'}.",
+        f"{answers[1]!r}{'' if phones else ', and the phone was unsubscribed'}.",
         why="A phone cannot show 600 kilobytes. SNS does not let such topics grow.",
         action="Set `MaximumMessageSize` in bytes. When SNS refuses, catch that one error.",
     )
@@ -158,7 +161,7 @@ def takes(world: World, arn: str) -> bool:
     sns = world.client("sns")
     try:
         sns.publish(TopicArn=arn, Message="x" * LARGE)
-    except sns.exceptions.InvalidParameterException:
+    except (sns.exceptions.InvalidParameterException, sns.exceptions.NotFoundException):
         return False
     return True
 

@@ -275,6 +275,24 @@ def connect(topic_arn, queue_url):
 for queue_url in departments.values():
     connect(orders, queue_url)
 
+
+# %% wrong because="Is the last line still missing, which subscribes the queue?" finds="copies,independent"
+def connect(topic_arn, queue_url):
+    queue_arn = arn_of(queue_url)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": json.dumps(policy)})
+
+
+for queue_url in departments.values():
+    connect(orders, queue_url)
+
 # %% wrong because="Did you subscribe the queues, and forget that a queue must consent?" finds="copies,independent"
 for queue_url in departments.values():
     sns.subscribe(TopicArn=orders, Protocol="sqs", Endpoint=arn_of(queue_url))
@@ -1695,6 +1713,25 @@ key = kms.create_key(Policy=policy)["KeyMetadata"]["KeyId"]
 sns.set_topic_attributes(TopicArn=alarms, AttributeName="KmsMasterKeyId", AttributeValue=key)
 sqs.set_queue_attributes(QueueUrl=alarm_board, Attributes={"KmsMasterKeyId": key})
 
+# %% wrong because="Does the policy of the topic let in a service that has no business there?" finds="stranger"
+may_publish("events.amazonaws.com", "cloudwatch.amazonaws.com", "s3.amazonaws.com")
+owner = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+    "Action": "kms:*",
+    "Resource": "*",
+}
+services = {
+    "Effect": "Allow",
+    "Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com", "sns.amazonaws.com"]},
+    "Action": ["kms:GenerateDataKey*", "kms:Decrypt"],
+    "Resource": "*",
+}
+policy = json.dumps({"Version": "2012-10-17", "Statement": [owner, services]})
+key = kms.create_key(Policy=policy)["KeyMetadata"]["KeyId"]
+sns.set_topic_attributes(TopicArn=alarms, AttributeName="KmsMasterKeyId", AttributeValue=key)
+sqs.set_queue_attributes(QueueUrl=alarm_board, Attributes={"KmsMasterKeyId": key})
+
 # %% wrong because="Did you switch the encryption off?" finds="topic_key,queue_key"
 may_publish("events.amazonaws.com", "cloudwatch.amazonaws.com")
 sns.set_topic_attributes(TopicArn=alarms, AttributeName="KmsMasterKeyId", AttributeValue="")
@@ -1756,6 +1793,7 @@ sns.publish(TargetArn=tablet, Message="Your lamp is here")
 lab.inbox(to=tablet)[0].uninstall()
 sns.publish(TargetArn=tablet, Message="Your lamp is still here")
 print("enabled:", sns.get_endpoint_attributes(EndpointArn=tablet)["Attributes"]["Enabled"])
+sns.delete_endpoint(EndpointArn=tablet)
 lab.trace(6, service="sns")
 
 # %% [markdown]

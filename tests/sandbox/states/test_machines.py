@@ -167,7 +167,8 @@ def test_a_state_alone_with_a_mock(flows: Any) -> None:
     text = json.dumps(state)
     fine = test(definition=text, input="{}", mock={"result": '{"Payload": 3}'})
     assert (fine["status"], fine["output"], fine["nextState"]) == ("SUCCEEDED", '{"v":3}', "K")
-    busy = test(definition=text, input="{}", mock={"errorOutput": {"error": "Busy", "cause": "x"}})
+    error = {"errorOutput": {"error": "Busy", "cause": "x"}}
+    busy = test(definition=text, input="{}", mock=error, inspectionLevel="DEBUG")
     assert (busy["status"], busy["error"]) == ("RETRIABLE", "Busy")
     assert busy["inspectionData"]["errorDetails"] == {"retryIndex": 0, "retryBackoffIntervalSeconds": 4}
     tired = test(

@@ -31,7 +31,15 @@ def test_a_history_tells_everything_in_aws_words(flows: Any) -> None:
         "ExecutionStarted", "PassStateEntered", "PassStateExited", "SucceedStateEntered", "SucceedStateExited",
         "ExecutionSucceeded",
     ]  # fmt: skip
-    assert [(event["id"], event["previousEventId"]) for event in events] == [(n, n - 1) for n in range(1, 7)]
+    assert [event["id"] for event in events] == [1, 2, 3, 4, 5, 6]
+    assert [event["previousEventId"] for event in events] == [
+        0,
+        0,
+        2,
+        3,
+        4,
+        5,
+    ]  # the first state follows nothing
     assert events[1]["stateEnteredEventDetails"] == {
         "name": "A",
         "input": "{}",
@@ -87,12 +95,17 @@ def test_choice_rules(flows: Any, rule: Flow, data: Flow, holds: bool) -> None:
     assert flows.run(states, data)["result"] is holds
 
 
-def test_no_choice_that_matches_fails_by_name(flows: Any) -> None:
+def test_no_choice_that_matches_fails_as_a_runtime_error(flows: Any) -> None:
     states = {
         "C": {"Type": "Choice", "Choices": [{"Variable": "$.pay", "StringEquals": "card", "Next": "S"}]},
         "S": {"Type": "Succeed"},
     }  # fmt: skip
-    assert flows.run(states, {"pay": "shells"})["error"] == "States.NoChoiceMatched"
+    found = flows.run(states, {"pay": "shells"})
+    assert (found["error"], found["cause"]) == (
+        "States.Runtime",
+        "An error occurred while executing the state 'C' (entered at the event id #2). Failed to transition out of the "
+        "state. The state does not point to a next state.",
+    )
     missing = flows.run(states, {})
     assert missing["error"] == "States.Runtime"
     assert "$.pay" in missing["cause"]
@@ -142,9 +155,9 @@ def test_intrinsic_functions_and_paths(flows: Any, call: str, value: Any) -> Non
     assert flows.run(states, {"name": "Ada", "list": [1, 2, 3], "more": {"b": 2}})["result"] == value
 
 
-def test_wrong_arguments_of_an_intrinsic_function_fail_by_name(flows: Any) -> None:
+def test_wrong_arguments_of_an_intrinsic_function_are_a_runtime_error(flows: Any) -> None:
     states = {"A": {"Type": "Pass", "Parameters": {"v.$": "States.ArrayGetItem($.list, 9)"}, "End": True}}
-    assert flows.run(states, {"list": []})["error"] == "States.IntrinsicFailure"
+    assert flows.run(states, {"list": []})["error"] == "States.Runtime"
 
 
 def test_a_missing_field_is_a_runtime_error_that_nobody_catches(flows: Any) -> None:
@@ -221,11 +234,11 @@ def test_a_circle_without_exit_ends_at_the_event_limit(flows: Any) -> None:
 def test_the_whole_execution_can_time_out(flows: Any) -> None:
     arn = flows.start(flows.machine({"W": {"Type": "Wait", "Seconds": 60, "End": True}}, TimeoutSeconds=30))
     flows.clock.advance(minutes=1)
-    assert flows.look(arn)["status"] == "TIMED_OUT"
-    assert flows.types(arn)[-2:] == [
-        "WaitStateAborted",
-        "ExecutionTimedOut",
-    ]
+    found = flows.look(arn)
+    assert (found["status"], found.get("error"), found.get("cause")) == ("TIMED_OUT", None, None)
+    last = flows.history(arn)[-1]
+    assert (last["type"], last["previousEventId"]) == ("ExecutionTimedOut", 0)
+    assert last["executionTimedOutEventDetails"] == {"error": "States.Timeout"}
 
 
 def test_names_inputs_and_executions_that_are_wrong(flows: Any) -> None:
@@ -247,7 +260,7 @@ def test_stopping_says_so_and_stops_everything(flows: Any) -> None:
     flows.clock.advance(hours=1)
     found = flows.look(arn)
     assert (found["status"], found["error"], found["cause"]) == ("ABORTED", "Enough", "of this")
-    assert flows.types(arn)[-2:] == ["WaitStateAborted", "ExecutionAborted"]
+    assert flows.types(arn)[-2:] == ["WaitStateEntered", "ExecutionAborted"]
 
 
 def test_reset_and_rehearsal_find_running_executions(flows: Any) -> None:
