@@ -13,7 +13,7 @@ from labkit.course.catalogue import BuiltExercise, BuiltLab
 from labkit.errors import LabkitError
 
 State = Literal["covered", "partly", "planned"]
-_LINES: Final = re.compile(r"L(\d+)(?:-L(\d+))?")
+LINES: Final = re.compile(r"L(\d+)(?:-L(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def spans(covers: tuple[str, ...]) -> list[tuple[int, int]]:
     """The lines a lab or exercise claims, as pairs. Raises LabkitError for anything else."""
     found = []
     for text in covers:
-        match = _LINES.fullmatch(text)
+        match = LINES.fullmatch(text)
         if match is None:
             raise LabkitError(f'{text!r} names no lines of the syllabus. Write "L250" or "L239-L242".')
         found.append((int(match[1]), int(match[2] or match[1])))

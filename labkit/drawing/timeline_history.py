@@ -34,8 +34,7 @@ def happened(source: Source, resource: str = "") -> Past:
             return Past(events, now, resource)
         here = queues(sandbox)
         bodies = {message.id: cut(message.body, 200) for queue in here for message in queue.messages}
-        ran = sorted((one for each in machines() for one in each.executions), key=lambda one: one.run.started)
-        return Past(events, now, resource, bodies, tuple(queue.name for queue in here), tuple(ran))
+        return Past(events, now, resource, bodies, tuple(queue.name for queue in here), machines())
 
 
 def sandbox_of(source: Source) -> Sandbox | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from labkit.drawing.states.account import Execution
+    from labkit.drawing.states.account import Machine
     from labkit.sandbox.trace import Event
 
 Shape = Literal["disc", "ring", "diamond", "check", "cross", "square", "left", "down", "plus"]
@@ -115,7 +115,7 @@ class Past:
     """What a teller of stories works from: the events in order, the time now, one resource's name or "".
 
     `bodies` names things that the trace no longer names (message id -> body), `names` are the resources that the
-    account has beside those in the trace, `executions` the executions of its state machines, the oldest first.
+    account has beside those in the trace, `machines` its state machines with their executions.
     """
 
     events: Sequence[Event]
@@ -123,7 +123,7 @@ class Past:
     resource: str = ""
     bodies: Mapping[str, str] = field(default_factory=dict)
     names: Sequence[str] = ()
-    executions: Sequence[Execution] = ()
+    machines: Sequence[Machine] = ()
 
 
 @dataclass(frozen=True, slots=True)

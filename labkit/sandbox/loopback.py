@@ -1,7 +1,7 @@
 """HTTP with the learner's own programs on this machine, and with nobody else.
 
 Web servers that learners start often run in a thread of this same process and call the account while they
-answer. So the account's lock is free during an exchange: use `unlocked` for every wait of this kind.
+answer. So the account's lock is free during an exchange: use `threads.unlocked` for every wait of this kind.
 
 Nothing is looked up in DNS: `localhost` and names that end in `.localhost` are this machine, other names are not.
 There are no redirects, no proxies and no cookies.
@@ -16,12 +16,12 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from labkit.sandbox import Sandbox
+from labkit.sandbox.threads import unlocked
 
 LONGEST: Final = 2.0
 """Real seconds for which any exchange may hold up the lab, whatever time the caller allows. The figure is ours."""
@@ -54,23 +54,6 @@ class NoAnswer(Exception):
         self.code = code
 
 
-@contextmanager
-def unlocked(sandbox: Sandbox) -> Iterator[None]:
-    """Leave the account's lock to others, however often the calling thread holds it.
-
-    Due work that is being played goes on alone: what others schedule meanwhile is played after it, in its order.
-    """
-    lock: Any = sandbox.lock  # its private methods are those that `Condition.wait` uses
-    if not lock._is_owned():
-        yield
-        return
-    held = lock._release_save()
-    try:
-        yield
-    finally:
-        lock._acquire_restore(held)
-
-
 def addresses(url: str) -> tuple[str, ...]:
     """The addresses of this machine that a URL leads to. Raises `Elsewhere`."""
     return _addresses(_split(url))
@@ -93,7 +76,7 @@ def exchange(
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     given = {"Host": parts.netloc.rpartition("@")[2], **_credentials(parts), **(headers or {})}
     deadline = time.monotonic() + max(0.05, min(timeout, LONGEST))
-    with unlocked(sandbox):
+    with unlocked(sandbox.lock):
         try:
             line = _connect(parts, hosts, deadline)
             try:

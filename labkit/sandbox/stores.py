@@ -52,6 +52,13 @@ def registry_of(service: str) -> Any:
     return getattr(sys.modules.get(module), name, None)
 
 
+def backends_in(service: str, region: str) -> list[Any]:
+    """moto's backends of a service in one Region, of every account that has used it there."""
+    registry = registry_of(service)
+    found = [dict.get(regions, region) for regions in dict.values(registry)] if registry is not None else []
+    return [backend for backend in found if backend is not None]
+
+
 def backend_of(service: str, account: str, region: str) -> Any:
     """moto's backend of a service in an account and Region, or None when nobody has used it there."""
     registry = registry_of(service)

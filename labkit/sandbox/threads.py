@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from weakref import WeakSet
 
 _MACHINERY: Final = ("IPython", "ipykernel", "zmq", "tornado", "jupyter_client", "asyncio", "tqdm", "debugpy")
 """Packages whose own threads live beside the learner's and never touch the account."""
+
+
+@contextmanager
+def unlocked(lock: Any) -> Iterator[None]:
+    """Leave the account's lock to others, however often the calling thread holds it.
+
+    Due work that is being played goes on alone: what others schedule meanwhile is played after it, in its order.
+    """
+    if not lock._is_owned():  # its private methods are those that `Condition.wait` uses
+        yield
+        return
+    held = lock._release_save()
+    try:
+        yield
+    finally:
+        lock._acquire_restore(held)
 
 
 class Visitors:

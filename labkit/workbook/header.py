@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from labkit.course.coverage import LINES, spans
 from labkit.errors import nearest
 from labkit.workbook.problems import Problem
 
 _SERVICE = re.compile(r"^[a-z][a-z0-9-]*$")
-_LINES = re.compile(r"^L(\d+)(?:-L?(\d+))?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,9 @@ _EXAMPLES = {
 
 
 def covered_lines(covers: tuple[str, ...]) -> set[int]:
-    """The single lines of the syllabus that ranges like "L249-L251" stand for."""
-    found: set[int] = set()
-    for one in covers:
-        if match := _LINES.match(one):
-            first = int(match[1])
-            found.update(range(first, int(match[2] or first) + 1))
-    return found
+    """The single lines of the syllabus that ranges like "L249-L251" stand for. What is no range stands for none."""
+    ranges = spans(tuple(one for one in covers if LINES.fullmatch(one)))
+    return {line for first, last in ranges for line in range(first, last + 1)}
 
 
 def read_header(path: Path, text: str, metadata: object, problems: list[Problem]) -> Header | None:
@@ -113,7 +109,7 @@ def _flaw(key: str, value: object, folder: Path) -> str:
         bad = [one for one in value if not _SERVICE.match(one)]
         return f"names {bad[0]!r}, not a boto3 service" if bad else "" if value else "is empty"
     if key == "covers":
-        bad = [one for one in value if not _LINES.match(one)]
+        bad = [one for one in value if not LINES.fullmatch(one)]
         return f"names {bad[0]!r}, not a line of the syllabus" if bad else ""
     return "" if value else "is empty"
 

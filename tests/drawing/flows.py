@@ -54,8 +54,9 @@ ORDER: dict[str, Any] = {
         "Type": "Choice", "Default": "Unknown method",
         "Choices": [
             {"Variable": "$.method", "StringEquals": "card", "Next": "Charge card"},
-            {"And": [{"Variable": "$.method", "StringEquals": "invoice"}, {"Variable": "$.total", "NumericLessThan": 500}],
-             "Next": "Write invoice"},
+            {"Next": "Write invoice", "And": [
+                {"Variable": "$.method", "StringEquals": "invoice"}, {"Variable": "$.total", "NumericLessThan": 500},
+            ]},
         ],
     },
     "Unknown method": {"Type": "Fail", "Error": "UnknownPaymentMethod", "Cause": "We take cards and invoices."},

@@ -114,7 +114,8 @@ def test_conditions_errors_and_the_way_out_of_a_frame_stand_at_the_arrows() -> N
 def test_what_leads_the_same_way_is_one_arrow() -> None:
     flow = {
         "Which?": {"Type": "Choice", "Default": "One", "Choices": [
-            {"Variable": "$.a", "NumericEquals": 1, "Next": "One"}, {"Variable": "$.a", "NumericEquals": 2, "Next": "Two"}]},
+            {"Variable": "$.a", "NumericEquals": 1, "Next": "One"},
+            {"Variable": "$.a", "NumericEquals": 2, "Next": "Two"}]},
         "One": send("bank", Catch=[catch("Two", "Closed", "Late"), catch("Two", "Stolen")], Next="Two"),
         "Two": step(End=True),
     }  # fmt: skip

@@ -36,28 +36,32 @@ _LONGEST: Final = 80
 _FRAMES: Final = ("Parallel", "Map")
 
 
-def names(past: Past) -> dict[str, Execution]:
+def names(past: Past) -> dict[str, Execution | None]:
     """Every name one can ask for: of a state machine (its latest execution), of an execution, the end of its ARN."""
-    found: dict[str, Execution] = {}
-    for one in past.executions:
+    found: dict[str, Execution | None] = {cut(one.name, 200): None for one in past.machines}
+    for one in _executions(past):
         called = (one.machine, one.name, f"{one.machine}:{one.name}", short_name(one.arn))
         found.update({cut(name, 200): one for name in called})
     return found
 
 
+def _executions(past: Past) -> list[Execution]:
+    """All of them, the oldest first."""
+    return sorted((one for each in past.machines for one in each.executions), key=lambda one: one.run.started)
+
+
 def story(past: Past) -> Story:
     """The execution that was asked for, or the latest one."""
-    known = names(past)
-    told: Execution | None = (
-        known.get(past.resource) if past.resource else next(reversed(past.executions), None)
-    )
+    known, ran = names(past), _executions(past)
+    told = known.get(past.resource) if past.resource else next(reversed(ran), None)
     if told is None:
         empty = f"{past.resource} has no execution yet." if past.resource else "No state machine has run yet."
         return Story("Executions", ("state", "states"), (), LOOKS, SIGNS, past.now, tuple(known), empty=empty)
     run, title = told.run, f"Execution {called(told.name)} of {cut(told.machine, 60)}"
-    history = History(told.events, run.status, Graph(run.definition).errors)
+    graph = Graph(run.definition)
+    history = History(told.events, run.status, graph.errors, graph.again)
     now = past.now if run.status == "RUNNING" else max(run.ended or 0.0, history.ended)
-    of_machine = sum(one.machine == told.machine for one in past.executions)
+    of_machine = sum(one.machine == told.machine for one in ran)
     asked = past.resource in ("", told.machine)
     return Story(
         title=title,
@@ -116,10 +120,12 @@ def _bars(visit: Visit, now: float) -> list[Bar]:
     for place, one in enumerate(visit.tries):
         state = "failing" if one.failed else "around" if visit.kind in _FRAMES else "working"
         bars.append(Bar(one.start, one.end or end, state))
-        following = visit.tries[place + 1].start if place + 1 < len(visit.tries) else 0.0
+        later = visit.tries[place + 1] if place + 1 < len(visit.tries) else None
+        following = later.start if later else 0.0
         until = following or (now if visit.open and visit.waits_since else 0.0)
         if until > (one.end or until):
-            bars.append(Bar(one.end, until, "retry", said=f"waits {_wait(until - one.end)}"))
+            wait = "over" if later and later.redriven else "retry"
+            bars.append(Bar(one.end, until, wait, said=f"waits {_wait(until - one.end)}"))
     return bars if visit.open else [*bars, Bar(end, end, "over")]
 
 
@@ -134,8 +140,9 @@ def _marks(visit: Visit) -> list[Mark]:
     for place, one in enumerate(visit.tries):
         if one.failed and again:
             more = _why(one)
-            if place + 1 < len(visit.tries):
-                more += f"; waits {_wait(visit.tries[place + 1].start - one.end)}"
+            later = visit.tries[place + 1] if place + 1 < len(visit.tries) else None
+            if later is not None:
+                more += "; redriven later" if later.redriven else f"; waits {_wait(later.start - one.end)}"
             marks.append(Mark(one.end, "failed", f"attempt {place + 1} failed", more, str(place + 1)))
     last = visit.tries[-1] if visit.tries and visit.tries[-1].failed else None
     why = "" if again and last else _why(last) if last else cut(visit.error, _LONGEST)

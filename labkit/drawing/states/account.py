@@ -165,11 +165,15 @@ def execution_of(machine: Machine, told: str) -> Execution:
 
 
 def execution_at(arn: str) -> Execution:
-    """The execution with that ARN."""
+    """The execution with that ARN, also a child execution of a Distributed Map."""
     everything = [one for machine in machines() for one in machine.executions]
     for one in everything:
         if one.arn == arn:
             return one
+    for _, _, backend in backends("stepfunctions"):
+        child = getattr(backend, "labkit_executions", {}).get(arn)
+        if child is not None and getattr(child, "labkit_run", None) is not None:
+            return Execution(arn, str(child.name), arn.split(":")[6], child.labkit_run)
     known = [f"{one.machine}:{one.name}" for one in everything]
     raise NotFound("execution", cut(short_name(arn), 120), known)
 

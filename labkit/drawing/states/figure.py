@@ -115,7 +115,7 @@ def _execution(one: Execution, now: float, data: bool) -> Picture:
     name = f"Execution {account.called(one.name)} of {shortened(one.machine, 60)}"
     if not one.told:
         return picture(graph, None, f"{name}: {one.status}", account.NO_HISTORY)
-    history = History(one.events, run.status, graph.errors)
+    history = History(one.events, run.status, graph.errors, graph.again)
     outcome = Outcome(graph, history, now, run.map_runs)
     return picture(graph, outcome, f"{name}: {_status(run, now)}", _remark(run, history), data)
 

@@ -105,6 +105,11 @@ class Graph:
         return {name: error for name, error in fails.items() if error and not error.startswith("$")}
 
     @property
+    def again(self) -> set[str]:
+        """The states that may be tried again."""
+        return {box.name for box in self.states if box.more}
+
+    @property
     def states(self) -> list[Box]:
         """The states, in the order of the definition."""
         return [box for box in self.boxes if box.is_state]

@@ -31,13 +31,17 @@ _ITEMS: Final = {
 
 @dataclass(eq=False, slots=True)
 class Try:
-    """One attempt of a state: when it began and ended (0 while it runs), whether it failed, and with which error."""
+    """One attempt of a state: when it began and ended (0 while it runs), whether it failed, and with which error.
+
+    `redriven` is the first one after a redrive.
+    """
 
     start: float
     end: float = 0.0
     failed: bool = False
     error: str = ""
     cause: str = ""
+    redriven: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +68,8 @@ class Visit:
     items: dict[int, str] = field(default_factory=dict)
     size: int = 0
     submitted: bool = False
+    succeeded: bool = False
+    redriven: bool = False
     map_run: str = ""
 
     @property
@@ -193,9 +199,17 @@ class History:
         self, visit: Visit, kind: str, number: int, before: int, now: float, details: Mapping[str, Any]
     ) -> None:
         if kind in _BEGUN:
-            if visit.state == "redriven":  # a redrive begins the work again, without entering the state
-                visit.state, visit.left = "running", 0.0
-            visit.tries.append(Try(now))
+            redriven = visit.state == "redriven"
+            if redriven:  # a redrive begins the work again, without entering the state
+                visit.state, visit.left, visit.error, visit.cause = "running", 0.0, "", ""
+            if (
+                visit.tries and not visit.tries[-1].end
+            ):  # nobody said that the frame failed: what is in it did
+                self._broke(
+                    visit, _seconds(self._last[before]["timestamp"]) if before in self._last else now, {}
+                )
+            visit.tries.append(Try(now, redriven=redriven))
+            visit.succeeded = False
             visit.waits_since, visit.submitted = 0.0, False
             visit.size = int(details.get("length") or visit.size)
             if kind.endswith("StateStarted"):
@@ -206,7 +220,8 @@ class History:
         elif kind.endswith(_EXITED):
             self._left(visit, now, str(details.get("output", "")), before)
         elif kind.endswith("StateAborted"):
-            visit.state, visit.left = "stopped", now
+            failed = visit.broken and self.status != "ABORTED"
+            visit.state, visit.left = "failed" if failed else "stopped", visit.waits_since or now
         elif kind == "MapIterationStarted":
             self._item[number] = int(details.get("index") or 0)
             visit.items[self._item[number]] = "running"
@@ -217,7 +232,7 @@ class History:
         elif kind == "MapRunStarted":
             visit.map_run = str(details.get("mapRunArn", ""))
         elif kind.endswith("Succeeded") and visit.tries:
-            visit.tries[-1].end = now
+            visit.tries[-1].end, visit.succeeded = now, True
 
     def _broke(self, visit: Visit, now: float, details: Mapping[str, Any]) -> None:
         if not visit.tries or visit.tries[-1].end:
@@ -238,9 +253,12 @@ class History:
 
     def _left(self, visit: Visit, now: float, output: str, before: int) -> None:
         last = str(self._last.get(before, {}).get("type", ""))
-        visit.state = "caught" if last in _BROKEN else "done"
+        broken = not visit.succeeded if visit.kind in _FRAMES else last in _BROKEN
+        visit.state = "caught" if broken else "done"
         visit.left, visit.output, visit.waits_since = now, output, 0.0
         if visit.state == "caught" and visit.kind in _FRAMES:
+            if visit.tries and not visit.tries[-1].end:
+                self._broke(visit, now, {})
             self._drop(visit)
         if visit.tries and not visit.tries[-1].end:
             visit.tries[-1].end = now
@@ -253,7 +271,7 @@ class History:
                 visit.left = visit.left or visit.waits_since or visit.entered
 
     def _outcome(self, kind: str, before: int, details: Mapping[str, Any]) -> None:
-        """The end of the execution names the error of the state that failed last."""
+        """The end of the execution names the error of the state that failed last, if nothing else did."""
         visit = self._owner.get(before)
         if kind == "ExecutionFailed" and visit is not None and visit.open and not visit.error:
             visit.error, visit.cause = str(details.get("error") or ""), str(details.get("cause") or "")
@@ -261,12 +279,13 @@ class History:
     def _redriven(self) -> None:
         self.redrives += 1
         for visit in self.visits:
+            visit.redriven = visit.redriven or visit.state not in ("done", "caught")
             if visit.state in ("failed", "stopped") or (visit.open and visit.kind not in _FRAMES):
                 visit.state, visit.left = "redriven", visit.left or visit.waits_since or visit.entered
             elif visit.open:
                 visit.error, visit.cause, visit.waits_since = "", "", 0.0
                 if visit.tries:
-                    visit.tries[-1].end, visit.tries[-1].failed = 0.0, False
+                    visit.tries[-1] = Try(visit.tries[-1].start)
 
     def _close(self) -> None:
         """What is open when the execution has ended has failed, or was stopped. Fail states always fail."""

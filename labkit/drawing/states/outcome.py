@@ -13,6 +13,7 @@ from labkit.drawing.states.history import History, Visit
 from labkit.drawing.text import safe
 from labkit.drawing.timeline_words import clock_time, spoken, times
 from labkit.judging.card import plural
+from labkit.sandbox.states.runs import MapRun
 
 ORDER: Final = ("running", "failed", "stopped", "caught", "retried", "done")
 """The states of a state of the graph. When it was visited often, the first of these that occurs is shown."""
@@ -43,10 +44,10 @@ class Way:
 
 
 class Outcome:
-    """An execution, by box and by arrow. `runs` are the Map runs of the execution (ARN -> counts), if it has any."""
+    """An execution, by box and by arrow. `runs` are the Map Runs of the execution by ARN."""
 
     def __init__(
-        self, graph: Graph, history: History, now: float, runs: Mapping[str, Mapping[str, Any]] | None = None
+        self, graph: Graph, history: History, now: float, runs: Mapping[str, MapRun] | None = None
     ) -> None:
         self.graph, self.history, self._now, self._runs = graph, history, now, runs or {}
         by_name: dict[str, list[Visit]] = {}
@@ -78,7 +79,7 @@ class Outcome:
         else:
             short = ", ".join(f"{states[one]:,} {_WORDS[one]}" for one in reversed(ORDER) if states[one])
             short += f": {last.error}" if last.error and first in ("failed", "caught") else ""
-        if first == "done" and any(one.state == "redriven" for one in visits):
+        if first in ("done", "retried") and any(one.redriven for one in visits):
             short += ", after a redrive"
         return Seen(first, safe(short), safe(self._told(current, last, short)), len(current), tries)
 
@@ -108,12 +109,11 @@ class Outcome:
             return ""
         run = self._runs.get(visit.map_run)
         if run is not None:
-            by_status = Counter(run.statuses)
-            done, failed = by_status["SUCCEEDED"], by_status["FAILED"] + by_status["TIMED_OUT"]
-            rest = len(run.statuses) - done - failed
-            counts = {"done": done, "failed": failed, "running" if run.ended is None else "stopped": rest}
+            counts = Counter[str]()
+            for status, size in zip(run.statuses, run.sizes, strict=True):
+                counts[_CHILDREN.get(status, "stopped")] += size
         else:
-            counts = Counter(visit.items.values())
+            counts = Counter[str](visit.items.values())
             waiting = visit.size - len(visit.items)
             counts["waiting" if visit.open else "not begun"] = waiting
         told = ", ".join(f"{counts[one]:,} {one}" for one in _ITEMS if counts.get(one, 0) > 0)
@@ -195,6 +195,12 @@ def _far(box: Box) -> Box | None:
     while around is not None and not around.far:
         around = around.inside
     return around
+
+
+_CHILDREN: Final = {
+    "PENDING": "waiting", "RUNNING": "running", "SUCCEEDED": "done", "FAILED": "failed", "TIMED_OUT": "failed",
+}  # fmt: skip
+"""Status of a child execution of a Map Run -> the word for its items."""
 
 
 def _state(visit: Visit) -> str:

@@ -44,7 +44,7 @@ def call(state: Mapping[str, Any]) -> Call:
     resource = safe(state.get("Resource", ""))
     parts = resource.split(":")
     if ":activity:" in resource:
-        return Call("person", f"activity {short_name(resource)}")
+        return Call("person", f"activity {resource.rpartition(':')[2]}")
     if len(parts) > 6 and parts[2] == "lambda":
         return Call("function", f"Lambda {':'.join(parts[6:])}")
     if len(parts) < 7 or parts[2] != "states":

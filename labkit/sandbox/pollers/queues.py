@@ -121,26 +121,12 @@ def _others_come_first(sandbox: Sandbox, reader: Reader, queue: Queue) -> bool:
     return True
 
 
-def _refusal(reader: Reader) -> rights.Refusal | None:
-    if not reader.exists:
-        return None
-    return rights.refusal(reader.role, reader.session, reader.source, principal=reader.principal)
-
-
 def _may_read(sandbox: Sandbox, reader: Reader) -> bool:
     """Whether role and consumer allow a look. If not, the next look is later, as long as messages wait."""
     reading = reader.reading
-    refused = _refusal(reader)
-    if refused is None and reader.exists:
+    if rights.may_look(sandbox, reader):
         reading.refused = 0
         return True
-    if refused is not None:
-        sandbox.trace.record(
-            "refused", reader.service, "PollRefused", resource=reader.source, caller=reader.principal,
-            params={"source": reader.source, "target": reader.target, "Action": refused.action},
-            error=refused.code, message=refused.message, note=refused.note,
-        )  # fmt: skip
-        reader.noted(reader, Outcome(None, error=refused.code, message=refused.message, state="source"))
     wait = min(_FIRST_WAIT * 2**reading.refused, _LONGEST_WAIT)
     reading.refused += 1
     reading.due = sandbox.clock.schedule(sandbox.clock.time() + wait, poll, reader.id)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from labkit.sandbox.pollers.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from labkit.sandbox import Sandbox
+    from labkit.sandbox.pollers.readers import Reader
 
 QUEUE: Final = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 """Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html, "Setting up execution role"."""
@@ -28,6 +34,22 @@ def actions_for(source: str) -> tuple[str, ...]:
     """What a reader of this ARN has to be allowed."""
     service = source.split(":")[2]
     return QUEUE if service == "sqs" else STREAMS.get(service, ())
+
+
+def may_look(sandbox: Sandbox, reader: Reader) -> bool:
+    """Whether the consumer is there and the reader's role may read. A refusal is in the trace and on the reader."""
+    if not reader.exists:
+        return False
+    refused = refusal(reader.role, reader.session, reader.source, principal=reader.principal)
+    if refused is None:
+        return True
+    sandbox.trace.record(
+        "refused", reader.service, "PollRefused", resource=reader.source, caller=reader.principal,
+        params={"source": reader.source, "target": reader.target, "Action": refused.action},
+        error=refused.code, message=refused.message, note=refused.note,
+    )  # fmt: skip
+    reader.noted(reader, Outcome(None, error=refused.code, message=refused.message, state="source"))
+    return False
 
 
 def refusal(

@@ -219,23 +219,9 @@ def _forget_expired(
 # -- when --------------------------------------------------------------------------------------------
 
 
-def _refusal(reader: Reader) -> rights.Refusal | None:
-    if not reader.exists:
-        return None
-    return rights.refusal(reader.role, reader.session, reader.source, principal=reader.principal)
-
-
 def _may_read(sandbox: Sandbox, reader: Reader, shard: str, number: int, lane: Lane) -> bool:
-    refused = _refusal(reader)
-    if refused is None and reader.exists:
+    if rights.may_look(sandbox, reader):
         return True
-    if refused is not None:
-        sandbox.trace.record(
-            "refused", reader.service, "PollRefused", resource=reader.source, caller=reader.principal,
-            params={"source": reader.source, "target": reader.target, "Action": refused.action},
-            error=refused.code, message=refused.message, note=refused.note,
-        )  # fmt: skip
-        reader.noted(reader, Outcome(None, error=refused.code, message=refused.message, state="source"))
     _wait(reader.id, shard, number, lane)
     return False
 

@@ -7,9 +7,10 @@ the while and held only to answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from labkit.sandbox.threads import unlocked
 
 from . import answers, meter
 from .channel import Channel, Ended
@@ -112,7 +113,7 @@ class Conversation:
         self._channel.send(question)
         while True:
             try:
-                with self._unlocked():
+                with unlocked(self._sandbox.lock):
                     frame = self._listen(wanted, pace, deadline)
             except Over as over:
                 if over.reason == "timeout":
@@ -124,19 +125,6 @@ class Conversation:
                 return frame
             yield from pace.until(frame.first)
             self._channel.send(pack(Kind.TIME, first=pace.offset))
-
-    @contextmanager
-    def _unlocked(self) -> Iterator[None]:
-        """Leave the account's lock to others, however often the calling thread holds it."""
-        lock: Any = self._sandbox.lock  # its private methods are those that `Condition.wait` uses
-        if not lock._is_owned():
-            yield
-            return
-        held = lock._release_save()
-        try:
-            yield
-        finally:
-            lock._acquire_restore(held)
 
     def _listen(self, wanted: Kind, pace: Pace, deadline: float) -> Frame:
         """Serve the worker until it has the wanted answer, or sleeps."""

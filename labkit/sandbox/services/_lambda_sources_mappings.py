@@ -200,15 +200,9 @@ def _identifier(mapping: Mapping) -> str:
 def _reading(arn: str) -> list[str]:
     from labkit.sandbox import stores
 
-    registry = stores.registry_of("lambda")
-    region = arn.split(":")[3]
-    backends = (
-        [dict.get(regions, region) for regions in dict.values(registry)] if registry is not None else []
-    )
     return [
         _identifier(mapping)
-        for backend in backends
-        if backend is not None
+        for backend in stores.backends_in("lambda", arn.split(":")[3])
         for mapping in backend._event_source_mappings.values()
         if mapping.event_source_arn == arn
     ]

@@ -134,14 +134,9 @@ def _identifier(pipe: Pipe) -> str:
 
 
 def _reading(arn: str) -> list[str]:
-    registry, region = stores.registry_of("pipes"), arn.split(":")[3]
-    backends = (
-        [dict.get(regions, region) for regions in dict.values(registry)] if registry is not None else []
-    )
     return [
         _identifier(pipe)
-        for backend in backends
-        if backend is not None
+        for backend in stores.backends_in("pipes", arn.split(":")[3])
         for pipe in backend.pipes.values()
         if pipe.source == arn
     ]

@@ -21,6 +21,8 @@ TARGET: Final = "MISSING_TRANSITION_TARGET"
 _LONGEST_NAME: Final = 80
 _TYPES: Final = ("Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map")
 _ENDS: Final = ("Succeed", "Fail")
+_LANGUAGES: Final = ("JSONPath", "JSONata")
+_ONE_OF: Final = "Value should be one of the following: [JSONPath, JSONata]"
 
 
 class Diagnostic(NamedTuple):
@@ -50,11 +52,10 @@ def diagnose(text: str, express: bool = False) -> list[Diagnostic]:
     except (ValueError, RecursionError) as error:
         return [Diagnostic("ERROR", "INVALID_JSON_DESCRIPTION", f"Invalid JSON: {error}", "")]
     if not isinstance(found, dict):
-        return [Diagnostic("ERROR", SCHEMA, "The definition must be a JSON object.", "/")]
+        return [Diagnostic("ERROR", SCHEMA, "Definition must be a valid JSON object", "")]
     language = found.get("QueryLanguage", "JSONPath")
-    if language not in ("JSONPath", "JSONata"):
-        said = "QueryLanguage must be JSONPath or JSONata."
-        return [Diagnostic("ERROR", SCHEMA, said, "/QueryLanguage")]
+    if language not in _LANGUAGES:
+        return [Diagnostic("ERROR", SCHEMA, _ONE_OF, "/QueryLanguage")]
     check = _Check(language, express)
     try:
         problems = [*check.top(found), *check.block(found, "", language)]
@@ -93,6 +94,7 @@ class _Check:
         self.language = language
         self.express = express
         self.names: set[str] = set()
+        self.labels: list[object] = []
 
     def top(self, machine: Mapping[str, Any]) -> Iterator[Diagnostic]:
         """The fields around the states."""
@@ -106,14 +108,19 @@ class _Check:
 
     def block(self, block: Any, at: str, language: str) -> Iterator[Diagnostic]:
         """States that belong together, with where they start."""
-        states = block.get("States") if isinstance(block, dict) else None
+        found = block if isinstance(block, dict) else {}
+        if absent := [name for name in ("States", "StartAt") if name not in found]:
+            yield _wrong(f"These fields are required: [{', '.join(absent)}]", at or "/")
+        if at and "QueryLanguage" in found:
+            yield _wrong("Field 'QueryLanguage' is not supported", f"{at}/QueryLanguage")
+        states, start = found.get("States"), found.get("StartAt")
         if not isinstance(states, dict) or not states:
-            yield _wrong("These fields are required: [States]", at or "/")
+            if "States" in found:
+                yield _wrong("States must be an object with at least one state", f"{at}/States")
             return
-        start = block.get("StartAt")
-        if not isinstance(start, str):
-            yield _wrong("These fields are required: [StartAt]", at or "/")
-        elif start not in states:
+        if "StartAt" in found and not isinstance(start, str):
+            yield _wrong("Expected value of type String", f"{at}/StartAt")
+        elif isinstance(start, str) and start not in states:
             yield _wrong(f"Missing 'StartAt' target: {start}", f"{at}/StartAt", TARGET)
         targets: set[str] = {start} if isinstance(start, str) else set()
         for name, state in states.items():
@@ -146,19 +153,18 @@ class _Check:
     def _state(self, state: dict[str, Any], where: str, language: str) -> Iterator[Diagnostic]:
         kind = state["Type"]
         spoken = state.get("QueryLanguage", language)
-        if spoken not in ("JSONPath", "JSONata") or (language == "JSONata" and spoken == "JSONPath"):
-            said = "A state of a JSONata state machine cannot have QueryLanguage JSONPath."
-            yield _wrong(said, f"{where}/QueryLanguage")
+        if spoken not in _LANGUAGES:
+            yield _wrong(_ONE_OF, f"{where}/QueryLanguage")
+            return
+        if language == "JSONata" and spoken == "JSONPath":
+            said = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine"
+            yield _wrong(said, where)
             return
         jsonata = spoken == "JSONata"
-        allowed = fields.allowed(kind, jsonata)
-        for name in state:
-            if name not in allowed:
-                said = f"Field '{name}' is not supported by a {kind} state in {spoken}"
-                yield _wrong(said, f"{where}/{name}")
+        yield from _strangers(state, where, jsonata)
         yield from _way_out(state, where)
-        for message, place in fields.problems(state, jsonata):
-            yield _wrong(message, where + place)
+        for problem in fields.problems(state, jsonata):
+            yield _wrong(problem.said, where + problem.place, problem.code)
         if kind == "Task":
             yield from self._task(state, where)
         elif kind == "Parallel":
@@ -182,15 +188,26 @@ class _Check:
         if mode not in ("INLINE", "DISTRIBUTED"):
             yield _wrong("Mode must be INLINE or DISTRIBUTED", f"{where}/{name}/ProcessorConfig/Mode")
         elif mode == "DISTRIBUTED":
-            if config.get("ExecutionType") not in ("STANDARD", "EXPRESS"):
-                yield _wrong("These fields are required: [ExecutionType]", f"{where}/{name}/ProcessorConfig")
-            if self.express:
-                yield _wrong("Express state machine does not support Distributed Map", where)
+            yield from self._distributed(state, config, where, name)
         else:
             for field in fields.DISTRIBUTED_ONLY:
                 if field in state:
                     yield _wrong(f"Field '{field}' is only for a Map in DISTRIBUTED mode", f"{where}/{field}")
+        around, self.express = self.express, self.express or _express_children(config)
         yield from self.block(inner, f"{where}/{name}", language)
+        self.express = around
+
+    def _distributed(
+        self, state: dict[str, Any], config: Mapping[str, Any], where: str, name: str
+    ) -> Iterator[Diagnostic]:
+        if config.get("ExecutionType") not in ("STANDARD", "EXPRESS"):
+            yield _wrong("These fields are required: [ExecutionType]", f"{where}/{name}/ProcessorConfig")
+        if self.express:
+            yield _wrong("Express state machine does not support Distributed Map", where)
+        label = state.get("Label")
+        if label is not None and label in self.labels:
+            yield _wrong(f"Label '{label}' is not unique in the state machine", f"{where}/Label")
+        self.labels.append(label)
 
     def _task(self, state: dict[str, Any], where: str) -> Iterator[Diagnostic]:
         if "Resource" not in state:
@@ -206,8 +223,28 @@ class _Check:
         elif self.express and found.kind == "activity":
             yield _wrong("Express state machine does not support Activity ARN", f"{where}/Resource")
         elif self.express and found.pattern:
-            said = f"Express state machine does not support '{found.pattern}' service integration"
+            # The second sentence ends with a blank on AWS.
+            said = f"Express state machine does not support '.{found.pattern}' service integration"
+            said += " " if found.pattern == "waitForTaskToken" else ""
             yield _wrong(said, f"{where}/Resource")
+
+
+def _express_children(config: object) -> bool:
+    return isinstance(config, dict) and config.get("ExecutionType") == "EXPRESS"
+
+
+def _strangers(state: Mapping[str, Any], where: str, jsonata: bool) -> Iterator[Diagnostic]:
+    """Fields that the state type has not, or only in the other query language."""
+    spoken, other = _LANGUAGES[jsonata], _LANGUAGES[not jsonata]
+    allowed, elsewhere = (fields.allowed(state["Type"], one) for one in (jsonata, not jsonata))
+    for name in state:
+        if name in allowed:
+            continue
+        if name in elsewhere:
+            said = f"The QueryLanguage is set to '{spoken}', but field '{name}' is only supported for the '{other}' "
+            yield _wrong(f"{said}QueryLanguage", where)
+        else:
+            yield _wrong(f"Field '{name}' is not supported", f"{where}/{name}")
 
 
 def _targets(state: Mapping[str, Any], where: str) -> Iterator[tuple[Any, str]]:

@@ -2,7 +2,9 @@
 
 Sources: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html (expressions, `$states`,
 `$partition`, `$range`, `$hash`, `$random`, `$uuid`, `$parse`; `$eval` is not supported; an expression that gives
-nothing is an error). The words of the causes are AWS's as executions show them.
+nothing is an error). What these functions do with odd arguments, the bounds of an evaluation and the words of causes
+are as Floci's documentation gives them, which compared them with AWS (https://github.com/floci-io/floci,
+docs/services/step-functions.md).
 """
 
 from __future__ import annotations
@@ -20,8 +22,11 @@ from labkit.sandbox.states.scope import Scope
 
 OPEN, CLOSE = "{%", "%}"
 _MOST_STEPS: Final = 500_000
-_DEEPEST: Final = 400
-"""An expression that runs away is stopped after so many steps, and steps inside steps. The figures are ours."""
+"""An expression that runs away is stopped after so many steps. AWS stops it by the clock; the figure is ours."""
+_DEEPEST: Final = 100
+"""Steps inside steps, on AWS too."""
+_LONGEST_RANGE: Final = 360_145
+"""Numbers that `$range` gives at most."""
 
 
 def is_expression(value: Any) -> bool:
@@ -29,19 +34,10 @@ def is_expression(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(OPEN) and value.endswith(CLOSE)
 
 
-def problem(text: str) -> str:
-    """What is wrong with an expression's syntax, or nothing."""
-    try:
-        _compiled(_inside(text))
-    except Exception as error:  # the parser answers wrong input with errors of many kinds
-        return str(error) or type(error).__name__
-    return ""
-
-
 def evaluate(value: Any, scope: Scope, field: str) -> Any:
     """A template with all its expressions computed. Raises `StateFailed`."""
     if is_expression(value):
-        return _evaluated(_inside(value), scope, field)
+        return _evaluated(inside(value), scope, field)
     if isinstance(value, dict):
         return {name: evaluate(item, scope, f"{field}/{name}") for name, item in value.items()}
     if isinstance(value, list):
@@ -49,25 +45,27 @@ def evaluate(value: Any, scope: Scope, field: str) -> Any:
     return value
 
 
-def _inside(text: str) -> str:
+def inside(text: str) -> str:
+    """The expression between the marks."""
     return text[len(OPEN) : -len(CLOSE)].strip()
 
 
 @functools.lru_cache(maxsize=512)
-def _compiled(expression: str) -> Any:
+def compiled(expression: str) -> Any:
+    """The expression, ready to be evaluated again and again."""
     import jsonata
 
-    compiled = jsonata.Jsonata(expression)
-    if compiled.errors:
-        raise compiled.errors[0]
-    compiled.set_output_convert_nulls(False)
-    compiled.set_validate_input(False)
-    return compiled
+    made = jsonata.Jsonata(expression)
+    if made.errors:
+        raise made.errors[0]
+    made.set_output_convert_nulls(False)
+    made.set_validate_input(False)
+    return made
 
 
 def _evaluated(expression: str, scope: Scope, field: str) -> Any:
     try:
-        found = _compiled(expression).evaluate(None, _bindings(scope))
+        found = compiled(expression).evaluate(None, _bindings(scope))
     except StateFailed:
         raise
     except Exception as error:  # whatever goes wrong inside is the expression's failure
@@ -116,8 +114,13 @@ def _bounds() -> dict[str, Any]:
 
     def enter(*_: Any) -> None:
         deep[0] += 1
-        if next(steps) > _MOST_STEPS or deep[0] > _DEEPEST:
-            raise RecursionError("The expression runs too long or too deep. Check for an infinite loop.")
+        if deep[0] > _DEEPEST:
+            raise RecursionError(
+                "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as "
+                f"tail-recursive. Depth={deep[0]} max={_DEEPEST}"
+            )
+        if next(steps) > _MOST_STEPS:
+            raise RecursionError("Expression evaluation timeout: Check for infinite loop")
 
     def leave(*_: Any) -> None:
         deep[0] -= 1
@@ -131,13 +134,10 @@ def _functions(dice: Callable[[], random.Random]) -> dict[str, Any]:
     def seeded(seed: Any = None) -> float:
         return (dice() if seed is None else random.Random(seed)).random()
 
-    def numbers(first: Any, last: Any, step: Any) -> list[Any]:
-        return intrinsics.FUNCTIONS["States.ArrayRange"](first, last, step)  # type: ignore[no-any-return]
-
     return {
         "partition": Jsonata.JLambda(_partition),
-        "range": Jsonata.JLambda(numbers),
-        "hash": Jsonata.JLambda(lambda text, name: intrinsics.FUNCTIONS["States.Hash"](text, name)),
+        "range": Jsonata.JLambda(_range),
+        "hash": Jsonata.JLambda(_hash),
         "random": Jsonata.JLambda(seeded),
         "uuid": Jsonata.JLambda(lambda: intrinsics.FUNCTIONS["States.UUID"](dice())),
         "parse": Jsonata.JLambda(json.loads),
@@ -145,9 +145,28 @@ def _functions(dice: Callable[[], random.Random]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _partition(items: Any, size: Any) -> Any:
+def _partition(items: Any, size: Any = None) -> Any:
+    if not items or size is None or int(size) <= 0:
+        return None
     return intrinsics.FUNCTIONS["States.ArrayPartition"](items, int(size))
 
 
+def _range(first: Any, last: Any, step: Any = None) -> Any:
+    """The numbers; one alone is no list, and a step that leads away gives nothing."""
+    if step is None or not int(step):
+        return None
+    way = int(step)
+    numbers = range(int(first), int(last) + (1 if way > 0 else -1), way)
+    if len(numbers) > _LONGEST_RANGE:
+        raise MemoryError("Expression evaluation memory limit exceeded: Check for excessive memory usage")
+    return (list(numbers) if len(numbers) > 1 else numbers[0]) if numbers else None
+
+
+def _hash(text: Any, name: Any = None) -> Any:
+    return None if name is None else intrinsics.FUNCTIONS["States.Hash"](text, name)
+
+
 def _no_eval(*_: Any) -> Any:
-    raise ValueError("$eval is not supported; use $parse")
+    from jsonata.jexception import JException
+
+    raise JException("T1006", 0, "eval")

@@ -45,20 +45,20 @@ def payloads(world: World, expect: Expect, *, send: Callable[..., Any]) -> None:
     bucket = f"orchard-books-{account}"
     # Whoever takes 1 MB for a million bytes, and 6 MB for six million, is careful and not wrong.
     with world.rehearsal() as rehearsal:  # one for all, so that one environment serves them
-        desk = Desk(world, expect, rehearsal, bucket, send)
+        desk = Desk(world, rehearsal, bucket, send)
         for size, said_size in (
             (200 * KB, "200 KB"),
             (900 * KB, "900 KB"),
             (1_200_000, "1.2 MB"),
             (7_000_000, "7 MB"),
         ):
-            judge_event(desk, size, said_size)
+            judge_event(desk, expect, size, said_size)
         for size, wanted, said_size in (
             (5_900_000, 2_000, "5.9 MB"),
             (7_000_000, 5_000_000, "7 MB"),
             (2_000, 7_000_000, "2 KB"),
         ):
-            judge_reply(desk, size, wanted, said_size)
+            judge_reply(desk, expect, size, wanted, said_size)
 
 
 @dataclass(frozen=True)
@@ -66,24 +66,9 @@ class Desk:
     """Where the requests are handed in: everything a check of one request needs."""
 
     world: World
-    expect: Expect
     rehearsal: Any
     bucket: str
     send: Callable[..., Any]
-
-    def handed_in(self, request: dict[str, Any], need_reply: bool) -> Any:
-        """Let the learner's function send a request."""
-        return self.expect.call(
-            "runs",
-            self.send,
-            dict(request),
-            need_reply,
-            wanted="`send` sends requests of 200 KB to 7 MB without an error.",
-            why="An asynchronous event may have 1 MB, a synchronous request 6 MB. An asynchronous call has an empty "
-            "answer.",
-            action="Read the error. Is the payload too large for this call? Is an answer read where there is none? "
-            "Where an answer has an `errorMessage`, the function failed.",
-        )
 
     def waited(self) -> int:
         """How many synchronous calls the learner has made so far."""
@@ -109,12 +94,26 @@ def a_request(world: World, size: int, wanted: int) -> dict[str, Any]:
     }
 
 
-def judge_event(desk: Desk, size: int, said_size: str) -> None:
+def handed_in(desk: Desk, expect: Expect, request: dict[str, Any], need_reply: bool) -> Any:
+    """Let the learner's function send a request."""
+    return expect.call(
+        "runs",
+        desk.send,
+        dict(request),
+        need_reply,
+        wanted="`send` sends requests of 200 KB to 7 MB without an error.",
+        why="An asynchronous event may have 1 MB, a synchronous request 6 MB. An asynchronous call has an empty "
+        "answer.",
+        action="Read the error. Is the payload too large for this call? Is an answer read where there is none? Where "
+        "an answer has an `errorMessage`, the function failed.",
+    )
+
+
+def judge_event(desk: Desk, expect: Expect, size: int, said_size: str) -> None:
     """Nobody waits for this one."""
-    expect = desk.expect
     request = a_request(desk.world, size, 500)
     waited, stored = desk.waited(), desk.stored()
-    desk.handed_in(request, False)
+    handed_in(desk, expect, request, False)
     waited, stored = desk.waited() - waited, desk.stored() - stored
     desk.world.clock.advance(seconds=30)
     there = arrived(desk.world, desk.bucket, request)
@@ -156,12 +155,11 @@ def judge_direct(expect: Expect, puts: int, what: str, most: str) -> None:
     )
 
 
-def judge_reply(desk: Desk, size: int, wanted: int, said_size: str) -> None:
+def judge_reply(desk: Desk, expect: Expect, size: int, wanted: int, said_size: str) -> None:
     """Somebody waits for this one."""
-    expect = desk.expect
     request = a_request(desk.world, size, wanted)
     stored, by_function = desk.stored(), desk.stored("assumed-role")
-    answer = desk.handed_in(request, True)
+    answer = handed_in(desk, expect, request, True)
     page = f"{request['title']} "
     book = (page * (request["size"] // len(page) + 1))[: request["size"]]
     large = f"{wanted // 1_000_000} MB" if wanted >= MB else "2 KB"

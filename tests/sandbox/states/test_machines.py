@@ -44,8 +44,16 @@ def choice(**more: Any) -> Flow:
         ({"A": {"Type": "Wait", "End": True}}, "SCHEMA_VALIDATION_FAILED", "/States/A"),
         (choice(Choices=[]), "SCHEMA_VALIDATION_FAILED", "/States/C"),
         (choice(Choices=[{"Variable": "$.a", "Next": "S"}]), "SCHEMA_VALIDATION_FAILED", "Choices[0]"),
-        ({"A": PASS | {"QueryLanguage": "JSONata", "Output": "{% 1 + %}"}}, "SCHEMA_VALIDATION_FAILED", "/Output"),
-        ({"A": PASS | {"QueryLanguage": "JSONata", "InputPath": "$"}}, "SCHEMA_VALIDATION_FAILED", "InputPath"),
+        ({"A": PASS | {"QueryLanguage": "JSONata", "Output": "{% 1 + %}"}}, "INVALID_JSONATA_EXPRESSION", "/Output"),
+        ({"A": PASS | {"QueryLanguage": "JSONata", "Output": "{% price %}"}}, "UNSUPPORTED_JSONATA_EXPRESSION", "Reference to 'price' at the top level is not supported. at /States/A/Output"),
+        ({"A": PASS | {"QueryLanguage": "JSONata", "Output": "{% $$ %}"}}, "UNSUPPORTED_JSONATA_EXPRESSION", "/States/A/Output"),
+        ({"A": PASS | {"QueryLanguage": "JSONata", "Output": "{% $states.result %}"}}, "UNSUPPORTED_JSONATA_EXPRESSION", "/States/A/Output"),
+        ({"A": PASS | {"Output": "{% 1 %}"}}, "SCHEMA_VALIDATION_FAILED", "The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata' QueryLanguage at /States/A"),
+        ({"A": PASS | {"QueryLanguage": "SQL"}}, "SCHEMA_VALIDATION_FAILED", "Value should be one of the following: [JSONPath, JSONata] at /States/A/QueryLanguage"),
+        ({"A": TASK | {"TimeoutSeconds": 100_000_000}}, "SCHEMA_VALIDATION_FAILED", "/States/A/TimeoutSeconds"),
+        ({"A": TASK | {"Retry": [{"ErrorEquals": ["X"], "MaxDelaySeconds": 31_622_401}]}}, "SCHEMA_VALIDATION_FAILED", "/States/A/Retry[0]/MaxDelaySeconds"),
+        ({"A": TASK | {"TimeoutSeconds": 5, "TimeoutSecondsPath": "$.t"}}, "SCHEMA_VALIDATION_FAILED", "not both at /States/A"),
+        ({"A": PASS | {"QueryLanguage": "JSONata", "InputPath": "$"}}, "SCHEMA_VALIDATION_FAILED", "field 'InputPath' is only supported for the 'JSONPath' QueryLanguage at /States/A"),
         ({"A": {"Type": "Parallel", "Branches": [{"StartAt": "X", "States": {"X": {"Type": "Pass", "Next": "A"}}}], "End": True}}, "MISSING_TRANSITION_TARGET", "/States/X/Next"),
     ],
 )  # fmt: skip
@@ -149,7 +157,9 @@ def test_express_answers_at_once_and_has_no_history(flows: Any) -> None:
 def test_express_ends_after_five_minutes_and_knows_no_sync(flows: Any) -> None:
     long = flows.machine({"W": {"Type": "Wait", "Seconds": 301, "End": True}}, type="EXPRESS")
     assert flows.sfn.start_sync_execution(stateMachineArn=long)["status"] == "TIMED_OUT"
-    with pytest.raises(ClientError, match="Express state machine does not support 'sync'"):
+    with pytest.raises(
+        ClientError, match=r"Express state machine does not support '\.sync' service integration"
+    ):
         flows.machine(
             {"A": TASK | {"Resource": "arn:aws:states:::states:startExecution.sync"}}, type="EXPRESS"
         )
