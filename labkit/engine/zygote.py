@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from labkit.sandbox.runtime.worker import kernel as walls
+from labkit.sandbox.runtime.worker import offspring
 
 _PARENT_CHECK_MS: Final = 2_000
 _LAST_MOMENTS: Final = 3.0
@@ -58,14 +59,13 @@ class Zygote:
         while os.getppid() == self._parent:
             ready = dict(poll.poll(_PARENT_CHECK_MS))
             if self._woken in ready:
-                with contextlib.suppress(BlockingIOError):
-                    while os.read(self._woken, 4096):
-                        pass
-                self._reap()
+                offspring.drain(self._woken)
+                for pid in offspring.ended():
+                    self._bury(pid)
             if self._control.fileno() in ready and not self._obey():
                 break
         for pid in list(self._children):
-            _kill(pid)
+            offspring.kill_group(pid)
             self._bury(pid)
 
     def _obey(self) -> bool:
@@ -82,7 +82,7 @@ class Zygote:
             self._warm(order["warm"])
         for pid, serial in list(self._children.items()):
             if serial == order.get("kill"):
-                _kill(pid)
+                offspring.kill_group(pid)
             elif serial == order.get("interrupt"):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGINT)
@@ -119,20 +119,12 @@ class Zygote:
 
     # -- the dead --------------------------------------------------------------------------------
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if found is None:
-                return
-            self._bury(found.si_pid)
-
     def _bury(self, pid: int) -> None:
         serial = self._children.pop(pid, None)
         if serial is not None:
-            _kill(pid)  # its group. As long as the child is not reaped, the number means nobody else
+            offspring.kill_group(
+                pid
+            )  # its group. As long as the child is not reaped, the number means nobody else
         status = 0
         with contextlib.suppress(ChildProcessError):
             status = os.waitpid(pid, 0)[1]
@@ -142,10 +134,11 @@ class Zygote:
 
     def _end_orphans(self) -> None:
         end = time.monotonic() + _LAST_MOMENTS
-        while (left := [pid for pid in _offspring() if pid not in self._children]) and time.monotonic() < end:
+        while (
+            left := [pid for pid in offspring.children() if pid not in self._children]
+        ) and time.monotonic() < end:
             for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+                offspring.kill(pid)
             for pid in left:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, 0)
@@ -161,19 +154,6 @@ def threads() -> int:
         return sum(1 for _ in Path("/proc/self/task").iterdir())
     except OSError:
         return 1
-
-
-def _kill(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
-
-
-def _offspring() -> list[int]:
-    try:
-        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
-        return [int(word) for word in text.split()]
-    except OSError:
-        return []
 
 
 def main(control_fd: int, settings: dict[str, Any], base_path: list[str]) -> None:

@@ -44,7 +44,7 @@ def has_deny(document: Document) -> bool:
     """Whether a policy denies anything. One statement may stand without a list around it."""
     statements = document.get("Statement")
     several = [statements] if isinstance(statements, Mapping) else statements or ()
-    return any(statement.get("Effect") == "Deny" for statement in several)
+    return any(isinstance(one, Mapping) and one.get("Effect") == "Deny" for one in several)
 
 
 def _queue_policy(arn: Arn) -> Document | None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import kernel
+from . import kernel, offspring
 
 try:
     import fcntl
@@ -65,10 +65,9 @@ class Template:
         while os.getppid() == self._parent:
             ready = dict(poll.poll(_PARENT_CHECK_MS))
             if self._woken in ready:
-                with contextlib.suppress(BlockingIOError):
-                    while os.read(self._woken, 4096):
-                        pass
-                self._reap()
+                offspring.drain(self._woken)
+                for pid in offspring.ended():
+                    self._bury(pid)
             if self._control.fileno() in ready and not self._obey():
                 break
         self._end_all()
@@ -116,16 +115,6 @@ class Template:
 
     # -- the dead --------------------------------------------------------------------------------
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if found is None:
-                return
-            self._bury(found.si_pid)
-
     def _bury(self, pid: int) -> None:
         worker = self._workers.pop(pid, None)
         if worker is None:
@@ -133,7 +122,7 @@ class Template:
             return
         status, mark = worker
         # The group first: as long as the worker is not reaped, its number cannot mean somebody else.
-        _kill_group(pid)
+        offspring.kill_group(pid)
         outcome = _reap_group(pid)
         _sweep(mark, spare=self._workers.keys())
         self._tell(status, ENDED.pack(os.waitstatus_to_exitcode(outcome)))
@@ -141,7 +130,7 @@ class Template:
 
     def _end_all(self) -> None:
         for pid in list(self._workers):
-            _kill_group(pid)
+            offspring.kill_group(pid)
             self._bury(pid)
 
     @staticmethod
@@ -171,11 +160,6 @@ def _mark(mark: int) -> None:
         resource.setrlimit(12, (mark, mark))  # RLIMIT_MSGQUEUE on Linux
 
 
-def _kill_group(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
-
-
 def _reap_group(group: int) -> int:
     """Reap a worker and the orphans of its group. Returns the worker's status."""
     outcome = signal.SIGKILL.value
@@ -186,7 +170,7 @@ def _reap_group(group: int) -> int:
             if pid == group:
                 outcome = status
             elif pid == 0:  # killed, and not dead yet
-                _kill_group(group)
+                offspring.kill_group(group)
                 select.select([], [], [], 0.001)
     return outcome
 
@@ -194,23 +178,14 @@ def _reap_group(group: int) -> int:
 def _sweep(mark: int, spare: Any) -> None:
     """End what a worker left behind outside its process group (daemons, as `setsid` makes them)."""
     for _ in range(100):
-        left = [pid for pid in _children() if pid not in spare and _mark_of(pid) == mark]
+        left = [pid for pid in offspring.children() if pid not in spare and _mark_of(pid) == mark]
         for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+            offspring.kill(pid)
         for pid in left:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
         if not left:
             return
-
-
-def _children() -> list[int]:
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
 
 
 def _mark_of(pid: int) -> int:
