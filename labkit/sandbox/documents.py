@@ -40,7 +40,7 @@ def denies(arn: str) -> bool:
     return has_deny(document)
 
 
-def has_deny(document: Document) -> bool:
+def has_deny(document: Mapping[str, Any]) -> bool:
     """Whether a policy denies anything. One statement may stand without a list around it."""
     statements = document.get("Statement")
     several = [statements] if isinstance(statements, Mapping) else statements or ()

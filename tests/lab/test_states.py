@@ -1,4 +1,4 @@
-"""`lab.states(...)`, `lab.timeline(...)`, `lab.watch(...)` and `lab.draw()` of state machines, as a learner calls them."""
+"""`lab.states(...)`, and `lab.timeline`, `lab.watch` and `lab.draw` of state machines, as a learner calls them."""
 
 from __future__ import annotations
 

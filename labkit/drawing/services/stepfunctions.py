@@ -10,7 +10,7 @@ from labkit.drawing.scene import Scene
 
 CALLS: Final = ("StartExecution", "StartSyncExecution")
 USED: Final = ("stateMachineArn",)
-FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
+_FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
 """How executions end that do not succeed."""
 
 
@@ -21,7 +21,7 @@ def show(scene: Scene, backend: Any) -> None:
         detail = f"{(machine.type or 'STANDARD').lower()}, {len(states)} states"
         shown = scene.resource(machine.arn, "stepfunctions", machine.name, detail)
         shown.counts["runs"] = len(machine.executions)
-        shown.counts["failed"] = sum(one.status in FAILED for one in machine.executions)
+        shown.counts["failed"] = sum(one.status in _FAILED for one in machine.executions)
         for target in dict.fromkeys(arn for state in states for arn in _targets(scene, state)):
             scene.link(machine.arn, target, "calls")
         scene.assumes(machine.arn, machine.roleArn)

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from labkit.sandbox import Sandbox, delivery
+from labkit.sandbox import delivery
 from labkit.sandbox.parcels import Parcel, Refused, Unavailable
 from tests.sandbox.snskit import SQS, Post, refusal
 
 URL = "http://127.0.0.1:8099/hook"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:f"
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Post]:
-    with Sandbox() as running:
-        yield Post(running)
 
 
 class Door:

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 
-from labkit.sandbox import Sandbox
 from tests.sandbox.snskit import ROLE, SNS, Post, refusal
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Post]:
-    with Sandbox() as running:
-        yield Post(running)
-
-
-@pytest.fixture
-def post(account: Post) -> Post:
-    account.sandbox.reset()
-    return account
-
 
 # -- topics ------------------------------------------------------------------------------------------
 

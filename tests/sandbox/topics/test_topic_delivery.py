@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -16,23 +15,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from labkit.sandbox import Sandbox, delivery
+from labkit.sandbox import delivery
 from labkit.sandbox.parcels import Parcel, Unavailable
 from labkit.sandbox.services import sns as card
 from tests.sandbox.snskit import ROLE, SNS, SQS, Post, refusal
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Post]:
-    with Sandbox() as running:
-        yield Post(running)
-
-
-@pytest.fixture
-def post(account: Post) -> Post:
-    account.sandbox.reset()
-    return account
-
 
 TYPED = {
     "kind": {"DataType": "String", "StringValue": "green"},

@@ -13,20 +13,8 @@ import pytest
 import requests
 
 from labkit.errors import UsageError
-from labkit.sandbox import Sandbox, inbox
+from labkit.sandbox import inbox
 from tests.sandbox.snskit import ROLE, SNS, SQS, Post, refusal
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Post]:
-    with Sandbox() as running:
-        yield Post(running)
-
-
-@pytest.fixture
-def post(account: Post) -> Post:
-    account.sandbox.reset()
-    return account
 
 
 class Server:

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 
 from labkit.errors import UsageError
-from labkit.sandbox import Sandbox, inbox
+from labkit.sandbox import inbox
 from tests.sandbox.snskit import SQS, Post, refusal
 
 NUMBER = "+447911123456"
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Post]:
-    with Sandbox() as running:
-        yield Post(running)
-
-
-@pytest.fixture
-def post(account: Post) -> Post:
-    account.sandbox.reset()
-    return account
 
 
 def texts(post: Post) -> list[str]:

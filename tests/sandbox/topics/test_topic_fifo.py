@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from labkit.sandbox import Sandbox
 from tests.sandbox.snskit import SQS, Post, refusal
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Post]:
-    with Sandbox() as running:
-        yield Post(running)
-
-
-@pytest.fixture
-def post(account: Post) -> Post:
-    account.sandbox.reset()
-    return account
 
 
 def attributes(message: dict[str, Any]) -> tuple[str, str]:
