@@ -192,7 +192,11 @@ def _caller(scene: Scene, name: str) -> str | None:
     if (known := scene.known(name)) is not None:
         return known
     if not name.startswith(_SESSION):
-        return f"person:{name}"
+        flows = [one for one in scene.resources.values() if one.service == "stepfunctions"]
+        named = [
+            one.arn for one in flows if name in scene.roles_of(one.arn)
+        ]  # its tasks call by the role's name
+        return named[0] if len(named) == 1 else None if named else f"person:{name}"
     role, _, session = name.removeprefix(_SESSION).partition("/")
     worker = scene.known(session)
     if worker is not None and role in scene.roles_of(worker):

@@ -58,7 +58,7 @@ def clean(text: object) -> str:
 def shorten(text: object) -> str:
     """A text that is not endless: of a long one, the beginning and the end."""
     shown = str(text)
-    if len(shown) <= LONGEST:
+    if len(shown) <= LONGEST + 40:  # to say that two characters are left out takes longer than to show them
         return shown
     left_out = len(shown) - LONGEST
     return f"{shown[: LONGEST // 2]} ... ({left_out:,} characters left out) ... {shown[-LONGEST // 2 :]}"

@@ -73,7 +73,7 @@ def head(word: str, title: str, side: str = "") -> str:
     right = f'<span class="lk-side">{esc(side)}</span>' if side else ""
     return (
         f'<div class="lk-head"><strong class="lk-word">{esc(word)}</strong>'
-        f'<span class="lk-title">{esc(title)}</span>{right}</div>'
+        f'<span class="lk-title">{prose(title)}</span>{right}</div>'
     )
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 12
 _ERRORS: Final = 3
 _EVENTS: Final = 6
+_SHORT: Final = 12
+"""A cell of so many characters stands in one line, such as `$LATEST`."""
 _CALL: Final = "lab.clock.advance(minutes=5)"
 
 
@@ -218,25 +220,33 @@ def _tile(word: str) -> str:
 
 
 def _table(columns: tuple[str, ...], rows: Any, alerts: frozenset[int] | None = None) -> str:
-    numeric = [column.startswith("#") for column in columns]
-    classes = [' class="lk-num"' if number else "" for number in numeric]
+    kinds = ["lk-num" if column.startswith("#") else "" for column in columns]
     titles = "".join(
-        f'<th scope="col"{kind}>{esc(column.lstrip("#"))}</th>'
-        for column, kind in zip(columns, classes, strict=True)
+        f'<th scope="col"{_class(kind)}>{esc(column.lstrip("#"))}</th>'
+        for column, kind in zip(columns, kinds, strict=True)
     )
     body = "".join(
-        f"<tr>{_cells(row, classes, alert=place in (alerts or ()))}</tr>" for place, row in enumerate(rows)
+        f"<tr>{_cells(row, kinds, alert=place in (alerts or ()))}</tr>" for place, row in enumerate(rows)
     )
+    things = alerts is not None and not columns[0].startswith("time")  # a time needs no wide column
     return (
-        f'<div class="lk-wide{" lk-things" if alerts is not None else ""}" tabindex="0" role="region" '
+        f'<div class="lk-wide{" lk-things" if things else ""}" tabindex="0" role="region" '
         'aria-label="Table"><table>'
         f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _cells(row: tuple[str, ...], classes: list[str], alert: bool) -> str:
-    cells = [f"<td{kind}>{esc(cell) or '&#8211;'}</td>" for cell, kind in zip(row, classes, strict=True)]
-    cells[0] = cells[0].replace("<td", '<th scope="row"').replace("</td>", "</th>")
+def _class(*names: str) -> str:
+    found = " ".join(filter(None, names))
+    return f' class="{found}"' if found else ""
+
+
+def _cells(row: tuple[str, ...], kinds: list[str], alert: bool) -> str:
+    cells = [
+        f"<td{_class(kind, 'lk-short' if len(cell) <= _SHORT else '')}>{esc(cell) or '&#8211;'}</td>"
+        for cell, kind in zip(row, kinds, strict=True)
+    ]
+    cells[0] = f'<th scope="row"{_class(kinds[0])}>{esc(row[0]) or "&#8211;"}</th>'
     if alert:
         cells[-1] = f'<td class="lk-is-fail">{esc(row[-1])}</td>'
     return "".join(cells)

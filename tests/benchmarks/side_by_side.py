@@ -6,11 +6,15 @@ a named peer that was measured in the same rounds.
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+# What is installed has its bytecode beside it; a source that was just changed has to have it too.
+_ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,18 @@ class Timing:
 
 def fresh(program: str) -> float:
     """Run a program in a new Python process; the last line it prints is its result, a number."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=_ENVIRON
+    )
     if done.returncode:
         raise RuntimeError(f"a benchmark program failed:\n{done.stderr}")
     return float(done.stdout.strip().splitlines()[-1])
 
 
 def interleaved(programs: Mapping[str, str], rounds: int) -> list[Timing]:
-    """Run every program once per round, in turn, so that a busy moment hits all of them."""
+    """Run every program once per round, in turn, so that a busy moment hits all of them. The first is for nothing."""
+    for program in programs.values():
+        fresh(program)
     results: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(rounds):
         for name, program in programs.items():

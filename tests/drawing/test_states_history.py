@@ -9,6 +9,7 @@ import pytest
 
 from labkit.drawing.states.history import History, Visit
 from labkit.drawing.states.outcome import brief, cause, changed
+from labkit.drawing.timeline import timeline
 from labkit.sandbox import Sandbox
 from tests.drawing.flows import BOUGHT, ORDER, RETRY, SEND, Flows, catch, send, step, taken, told
 
@@ -259,6 +260,7 @@ def test_a_child_execution_of_a_distributed_map_is_drawn_by_its_arn(flows: Flows
     [child] = flows.states.list_executions(mapRunArn=run["mapRunArn"])["executions"]
     picture = flows.draw(child["executionArn"])
     assert told(picture, "One")["state"] == "done"
+    assert "One [Pass]: done" in timeline(flows.sandbox, child["executionArn"]).twin
 
 
 # -- words for data --------------------------------------------------------------------------------

@@ -96,6 +96,8 @@ def test_an_endless_observation_is_shortened() -> None:
     expect("short", False, "Short.", seen="x" * 1_000_000)
     assert len(expect.findings[0].seen) < LONGEST + 60
     assert "characters left out" in expect.findings[0].seen
+    expect("nearly", False, "Short.", seen="x" * (LONGEST + 5))
+    assert expect.findings[1].seen == "x" * (LONGEST + 5)
 
 
 def test_an_aws_error_is_told_with_its_code_and_message() -> None:

@@ -6,8 +6,9 @@ import boto3
 import pytest
 
 from labkit.errors import NotFound, UsageError
+from labkit.judging import question
 from labkit.lab import Lab
-from labkit.notebook.cards import Hint, Note, Solution
+from labkit.notebook.cards import Hint, Note, Prediction, Solution
 
 
 class Watch:
@@ -157,6 +158,11 @@ def test_a_key_that_is_no_choice_names_the_choices(lab: Lab) -> None:
         lab.predict("how_many", "c")
     with pytest.raises(NotFound, match="Did you mean 'how_many'"):
         lab.predict("how_mny")
+
+
+def test_code_in_a_question_is_set_as_code_once_it_is_answered() -> None:
+    asked = question("What does `<b>` do?", a="nothing", answer="a", because="It is text.")
+    assert "What does <code>&lt;b&gt;</code> do?" in Prediction(asked, "a").html()
 
 
 def test_foreign_text_in_cards_is_never_markup(lab: Lab) -> None:

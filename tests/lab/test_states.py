@@ -22,9 +22,8 @@ def test_one_execution_in_all_its_figures(lab: Lab) -> None:
     assert "+ check {ok}" not in lab.states(arn, data=False).svg
     assert "tried again after 2 s, 4 s, 8 s" in " ".join(repr(lab.timeline("order-flow")).split())
     assert "4 attempts, caught" in lab.watch("order-flow").text()
-    assert "order-flow (Step Functions state machine): standard, 16 states; 1 run; 1 failed" in repr(
-        lab.draw()
-    )
+    assert "standard, 16 states; 1 run; works with the role flows; 1 failed" in repr(lab.draw())
+    assert "- order-flow -> mails: calls; 1 SendMessage" in repr(lab.draw())
 
 
 def test_a_draft_needs_no_state_machine(lab: Lab) -> None:

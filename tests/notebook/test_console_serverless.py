@@ -54,6 +54,13 @@ def test_functions_with_their_settings_and_how_they_ran(orders: tuple[Console, C
     ]
 
 
+def test_short_cells_are_never_broken(orders: tuple[Console, Console]) -> None:
+    html = orders[1].html()
+    assert '<td class="lk-short">$LATEST</td>' in html
+    assert '<td class="lk-short">warm</td>' in html or '<td class="lk-short">cold</td>' in html
+    assert '<td class="lk-num lk-short">' in html
+
+
 def test_runs_and_log_lines_are_for_who_asks_for_functions(orders: tuple[Console, Console]) -> None:
     everything, functions = orders
     assert "Last runs" not in everything.text()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import boto3
@@ -94,3 +96,18 @@ def test_afterwards_botocore_signs_again() -> None:
     with Sandbox():
         assert SigV4Auth.add_auth is not before
     assert SigV4Auth.add_auth is before
+
+
+def test_a_call_does_not_load_what_it_does_not_need() -> None:
+    program = (
+        "import sys, types\n"
+        "from labkit.sandbox import Sandbox\n"
+        "sandbox = Sandbox().start()\n"
+        "sandbox.client('sqs').create_queue(QueueName='orders')\n"
+        "put_off = type(sys.modules['cryptography.x509']) is not types.ModuleType\n"
+        "print('moto.s3.models' in sys.modules, 'moto.iam.access_control' in sys.modules, put_off)\n"
+        "from cryptography import x509\n"
+        "print(x509.NameOID.COMMON_NAME.dotted_string)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False", "False", "True", "2.5.4.3"], done.stderr

@@ -39,6 +39,7 @@ _FRAMES: Final = ("Parallel", "Map")
 def names(past: Past) -> dict[str, Execution | None]:
     """Every name one can ask for: of a state machine (its latest execution), of an execution, the end of its ARN."""
     found: dict[str, Execution | None] = {cut(one.name, 200): None for one in past.machines}
+    found.update({cut(short_name(one.arn), 200): one for each in past.machines for one in each.children})
     for one in _executions(past):
         called = (one.machine, one.name, f"{one.machine}:{one.name}", short_name(one.arn))
         found.update({cut(name, 200): one for name in called})

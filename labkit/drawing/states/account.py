@@ -65,7 +65,10 @@ def _without_data(event: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A state machine and its executions, the oldest first. `text` is its definition."""
+    """A state machine and its executions, the oldest first. `text` is its definition.
+
+    `children` are the child executions of its Distributed Maps.
+    """
 
     arn: str
     name: str
@@ -73,6 +76,7 @@ class Machine:
     text: str
     executions: tuple[Execution, ...]
     kept: Any
+    children: tuple[Execution, ...] = ()
 
 
 def machines() -> list[Machine]:
@@ -82,6 +86,7 @@ def machines() -> list[Machine]:
 
 def _machines() -> Iterator[Machine]:
     for _, _, backend in backends("stepfunctions"):
+        children = _children(backend)
         for kept in backend.state_machines:
             name = str(kept.name)
             executions = tuple(
@@ -90,7 +95,18 @@ def _machines() -> Iterator[Machine]:
                 if getattr(one, "labkit_run", None) is not None
             )
             text = kept.definition if isinstance(kept.definition, str) else json.dumps(kept.definition)
-            yield Machine(str(kept.arn), name, str(kept.type or "STANDARD"), text, executions, kept)
+            below = tuple(one for one in children if one.machine.partition("/")[0] == name)
+            yield Machine(str(kept.arn), name, str(kept.type or "STANDARD"), text, executions, kept, below)
+
+
+def _children(backend: Any) -> list[Execution]:
+    """The executions that a Distributed Map has begun: their ARN names the state machine and the map."""
+    index = getattr(backend, "labkit_executions", {})
+    return [
+        Execution(arn, str(one.name), arn.split(":")[6], one.labkit_run)
+        for arn, one in index.items()
+        if "/" in arn.split(":")[6] and getattr(one, "labkit_run", None) is not None
+    ]
 
 
 def called(name: str) -> str:
@@ -166,14 +182,11 @@ def execution_of(machine: Machine, told: str) -> Execution:
 
 def execution_at(arn: str) -> Execution:
     """The execution with that ARN, also a child execution of a Distributed Map."""
-    everything = [one for machine in machines() for one in machine.executions]
-    for one in everything:
+    found = machines()
+    everything = [one for machine in found for one in machine.executions]
+    for one in (*everything, *(child for machine in found for child in machine.children)):
         if one.arn == arn:
             return one
-    for _, _, backend in backends("stepfunctions"):
-        child = getattr(backend, "labkit_executions", {}).get(arn)
-        if child is not None and getattr(child, "labkit_run", None) is not None:
-            return Execution(arn, str(child.name), arn.split(":")[6], child.labkit_run)
     known = [f"{one.machine}:{one.name}" for one in everything]
     raise NotFound("execution", cut(short_name(arn), 120), known)
 

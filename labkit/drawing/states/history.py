@@ -66,6 +66,7 @@ class Visit:
     cause: str = ""
     waits_since: float = 0.0
     items: dict[int, str] = field(default_factory=dict)
+    inside: list[Visit] = field(default_factory=list)
     size: int = 0
     submitted: bool = False
     succeeded: bool = False
@@ -173,6 +174,8 @@ class History:
                     visit.around, visit.item, old.state = old.around, old.item, "redriven"
                     break
         self.visits.append(visit)
+        if visit.around is not None:
+            visit.around.inside.append(visit)
         return visit
 
     def _of(self, kind: str, before: int, details: Mapping[str, Any]) -> Visit | None:
@@ -246,8 +249,8 @@ class History:
 
     def _inner_error(self, frame: Visit) -> tuple[str, str]:
         """Why a Parallel or Map failed: the events of its own do not say it."""
-        for visit in reversed(self.visits):
-            if visit.around is frame and visit.broken and visit.state not in ("redriven", "caught"):
+        for visit in reversed(frame.inside):
+            if visit.broken and visit.state not in ("redriven", "caught"):
                 return visit.error, visit.cause
         return "", ""
 
@@ -265,8 +268,8 @@ class History:
 
     def _drop(self, frame: Visit) -> None:
         """What still stood open in a frame that was left or begun anew has failed."""
-        for visit in self.visits:
-            if visit.around is frame and visit.open:
+        for visit in frame.inside:
+            if visit.open:
                 visit.state = "failed" if visit.broken else "stopped"
                 visit.left = visit.left or visit.waits_since or visit.entered
 

@@ -263,4 +263,4 @@ def _value(value: Any) -> str:
         return "{" + ", ".join(list(value)[:4]) + (", ..." if len(value) > 4 else "") + "}"
     if isinstance(value, list):
         return f"[{len(value)}]"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

@@ -21,7 +21,7 @@ LONGEST_DELAY: Final = 900
 LONGEST_HIDDEN: Final = 43_200
 LONGEST_POLL: Final = 20
 
-_OUTSIDE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OUTSIDE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
 _ENTRY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _ATTRIBUTE_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")

@@ -62,7 +62,7 @@ _AFTERWARDS: Final = ("Output", "Assign")
 """The fields that know `$states.result` (in a catcher: `$states.errorOutput`)."""
 _NUMBERS: Final = (
     ("Seconds", 0, retries.LARGEST), ("TimeoutSeconds", 1, retries.LARGEST), ("HeartbeatSeconds", 1, retries.LARGEST),
-    ("MaxConcurrency", 0, None), ("ToleratedFailureCount", 0, None), ("ToleratedFailurePercentage", 0, 100),
+    ("MaxConcurrency", 0, None), ("ToleratedFailureCount", 0, None),
 )  # fmt: skip
 _TRY_NUMBERS: Final = (
     ("IntervalSeconds", 1, retries.LARGEST), ("MaxAttempts", 0, retries.LARGEST),
@@ -209,6 +209,11 @@ def _number(value: Any, name: str, at: str, least: int, most: int | None) -> Ite
 
 
 def _map(state: Mapping[str, Any]) -> Iterator[Problem]:
+    share = state.get("ToleratedFailurePercentage", 0)
+    if not expressions.is_expression(share) and not _is_share(share):
+        yield Problem(
+            "ToleratedFailurePercentage must be a number of 0 to 100", "/ToleratedFailurePercentage"
+        )
     label = state.get("Label", "label")
     if not isinstance(label, str) or not 1 <= len(label) <= _LONGEST_LABEL:
         yield Problem(f"Label must have 1 to {_LONGEST_LABEL} characters", "/Label")
@@ -219,6 +224,10 @@ def _map(state: Mapping[str, Any]) -> Iterator[Problem]:
         isinstance(batcher, dict) and any(name in batcher for name in _BATCH_LIMITS)
     ):
         yield Problem("ItemBatcher needs MaxItemsPerBatch or MaxInputBytesPerBatch", "/ItemBatcher")
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 100
 
 
 def _tries(state: Mapping[str, Any], jsonata: bool) -> Iterator[Problem]:

@@ -66,7 +66,7 @@ def judge_friends(world: World, expect: Expect, stock: Any, uploads: str) -> Non
             why="New stock is in the warehouse, and the shop says: sold out.",
             action="Once is enough. Who else calls it for the same event? Look at the targets of your rules."
             if ran(rehearsal, stock)
-            else "Who calls whom? The *function* needs a statement that lets the rule in. Its role is for what it does "
+            else "Who calls whom? The function needs a statement that lets the rule in. Its role is for what it does "
             "itself.",
         )
     with world.rehearsal() as rehearsal:

@@ -682,7 +682,7 @@ try:
         FunctionName="delivery-fee-dev", Environment={"Variables": variables}
     )
 except ClientError as error:
-    print(error.response["Error"]["Message"][:148], "...")  # AWS quotes the whole list
+    print(error.response["Error"]["Message"].partition(" String")[0])  # AWS goes on and quotes the whole list
 
 # %% [markdown]
 # ## 10.4 · One code, two stages, long lists
@@ -1533,7 +1533,7 @@ lambda_client.add_permission(
 )
 s3.put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration=notify)
 
-# %% wrong because="Did you give the right to the execution role? That lets the function call others" finds="rule,bucket"
+# %% wrong because="Is there no statement in the resource policy, only a right of the execution role?" finds="rule,bucket"
 may_invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": stock_sync}
 iam.put_role_policy(
     RoleName="orchard-functions",
@@ -1752,7 +1752,7 @@ def send(request, need_reply):
         return opened(json.loads(answer["Payload"].read()))
 
 
-# %% wrong because="Did you learn that an asynchronous event has 256 KB at most? That was so until 2025" finds="direct"
+# %% wrong because="Do you hold an asynchronous event to 256 KB, the limit until 2025?" finds="direct"
 deploy_book(
     """
 import uuid
@@ -1931,8 +1931,8 @@ def requests_billed(kilobytes):
 
 for kilobytes in (100, 256, 320, 900, 1024):
     count = requests_billed(kilobytes)
-    print(f"{kilobytes:>5} KB: {count:>2} requests, {count * REQUEST:.2f} dollars for a million events")
-print(f"Through S3: {REQUEST + WRITE + READ:.2f} dollars")
+    print(f"{kilobytes:>5} KB: {count:>2} x {REQUEST:.2f} = {count * REQUEST:.2f} dollars for a million events")
+print(f"Through S3, any size: {REQUEST:.2f} + {WRITE:.2f} + {READ:.2f} = {REQUEST + WRITE + READ:.2f} dollars")
 
 # %% [markdown]
 # ## What differs on real AWS

@@ -44,7 +44,7 @@ no_consent = question(
 )
 
 no_attribute = question(
-    'A subscription has the filter {"country": [{"anything-but": ["PT"]}]}. A message comes that has no attribute '
+    'A subscription has the filter `{"country": [{"anything-but": ["PT"]}]}`. A message comes that has no attribute '
     "`country` at all. What happens?",
     a="It is delivered: no country is not Portugal",
     b="It is not delivered",

@@ -684,6 +684,8 @@ with labkit.expected(ClientError):
 # %% [markdown]
 # ## 18.3 · Filter on the body
 #
+# *Story.* The partner delivers to you, but it will not add attributes for you.
+#
 # *Task.* The partner's messages look like the one above. Give the subscriptions in `partner_desks` what they need.
 #
 # - `partner-express` gets the orders whose shipping kind is `express`.
@@ -1002,16 +1004,20 @@ lab.snapshot("half-time")
 # Couriers have web servers, not queues. SNS sends an HTTP POST to an address. A program that waits for such posts is
 # called a **webhook**. Its address is public: anybody on the internet can post to it, not only SNS.
 #
-# SNS sends two kinds of posts, as JSON in the body:
+# SNS sends its posts as JSON in the body:
 #
 # 1. First a `SubscriptionConfirmation`. Whoever owns the address says yes with its `Token` (`sns.confirm_subscription`)
 #    or visits its `SubscribeURL`. Careful: anybody can subscribe your address to *their* topic.
 # 2. Then a `Notification` for each message.
+# 3. After somebody unsubscribed the address, an `UnsubscribeConfirmation`. This lab does nothing with it.
 #
-# SNS **signs** each post with a private key. The public key stands in a certificate at the address `SigningCertURL`. Here
-# are the two posts of one courier, as SNS sends them.
+# SNS **signs** each post: from the text and a private key that only SNS has, it makes a `Signature`. The public key, with
+# which everybody can test a signature, stands in a **certificate** at the address `SigningCertURL`.
 
 # %% fact id="F118"
+
+# %% [markdown]
+# Here are the first two posts that a courier gets, as SNS sends them.
 
 # %%
 import base64
@@ -1057,7 +1063,8 @@ sns.subscribe(TopicArn=parcels, Protocol="http", Endpoint=serve(curious))
 sns.publish(TopicArn=parcels, Message="parcel 18 waits at the door")
 for headers, body in posts:
     for name, value in json.loads(body).items():
-        print(f"{name:>16}: {value if len(value) < 90 else value[:90] + '...'}")
+        line = " ".join(value.split())
+        print(f"{name:>16}: {line if len(line) < 90 else line[:90] + '...'}")
     print()
 
 # %% [markdown]
@@ -1122,14 +1129,14 @@ def webhook(headers, body, deliver):
 
 
 # %% solution
+HOST = f"sns.{parcels.split(':')[3]}.amazonaws.com"
 delivered = set()
 
 
 def webhook(headers, body, deliver):
     post = json.loads(body)
     place = urlsplit(post["SigningCertURL"])
-    region = parcels.split(":")[3]
-    if place.scheme != "https" or place.netloc != f"sns.{region}.amazonaws.com":
+    if place.scheme != "https" or place.netloc != HOST:
         return 403
     if post["TopicArn"] != parcels or not signature_fits(post):
         return 403
@@ -1393,11 +1400,13 @@ lab.trace(2, resource="pickups")
 # %% [markdown]
 # ## Keep what cannot be delivered
 #
-# Each *subscription* can have a **dead-letter queue**: an SQS queue for what SNS gave up. Its name stands in the
-# subscription attribute `RedrivePolicy`. It is SNS who puts the message in, so this queue must consent, too.
+# Each *subscription* can have a **dead-letter queue**: an SQS queue for what SNS gave up. The subscription attribute
+# `RedrivePolicy` is a JSON text with its ARN, under `deadLetterTargetArn`. It is SNS who puts the message in, so this queue
+# must consent, too.
 #
 # For web servers you can also say how often SNS tries again: the attribute `DeliveryPolicy`, a JSON text with a
-# `healthyRetryPolicy`. All retries of a message together take 3,600 seconds at most.
+# `healthyRetryPolicy`. In it, `numRetries` is how often, and `minDelayTarget` and `maxDelayTarget` are the shortest and
+# the longest pause, in seconds. All retries of a message together take 3,600 seconds at most.
 
 # %% fact id="F67"
 
@@ -1442,7 +1451,7 @@ sns.set_subscription_attributes(
 retries = {
     "healthyRetryPolicy": {"numRetries": 40, "minDelayTarget": 20, "maxDelayTarget": 60}
 }  # survives: a little more or less serves, too
-sns.set_subscription_attributes(
+answer = sns.set_subscription_attributes(
     SubscriptionArn=courier_link, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(retries)
 )
 
@@ -1555,6 +1564,8 @@ lab.check("down_or_gone")
 # ![A triangle of permissions. EventBridge and CloudWatch publish to the topic: the policy of the topic must let them in (1),
 # and the policy of the topic's key must let them use it (2). SNS delivers to a queue: the policy of the queue must let SNS
 # in (3), and the policy of the queue's key must let SNS use it (4).](encryption.svg)
+#
+# The copy in the queue is encrypted by the queue, with a key of its own.
 
 # %% fact id="F61"
 
@@ -1601,6 +1612,8 @@ lab.trace(2, service="events")
 #
 # ## 18.7 · A key of your own
 #
+# *Story.* The night watch must hear of an oven that is too hot. What waits in the queue must be encrypted.
+#
 # *Task.*
 #
 # 1. Make a KMS key. Its policy lets EventBridge (`events.amazonaws.com`) and CloudWatch (`cloudwatch.amazonaws.com`)
@@ -1635,7 +1648,7 @@ services = {
 policy = json.dumps({"Version": "2012-10-17", "Statement": [owner, services]})
 key = kms.create_key(Policy=policy)["KeyMetadata"]["KeyId"]
 sns.set_topic_attributes(TopicArn=alarms, AttributeName="KmsMasterKeyId", AttributeValue=key)
-sqs.set_queue_attributes(QueueUrl=alarm_board, Attributes={"KmsMasterKeyId": key})
+answer = sqs.set_queue_attributes(QueueUrl=alarm_board, Attributes={"KmsMasterKeyId": key})
 
 # %% right because="two keys, an alias, and CloudWatch for this account only"
 owner = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "kms:*", "Resource": "*"}
@@ -1778,12 +1791,20 @@ lab.check("own_key")
 
 # %% [markdown]
 # ## Worked example: STOP, and a dead app
+#
+# A customer answers STOP. The next message is not delivered, and the publisher sees no error.
 
 # %%
 sns.publish(PhoneNumber="+351910000042", Message="Orchard Market: half price today!")
 lab.inbox(to="+351910000042")[0].reply("STOP")
 sns.publish(PhoneNumber="+351910000042", Message="Orchard Market: half price tomorrow!")
+lab.trace(4, service="sns")
 
+# %% [markdown]
+# Now an app on a tablet. Its owner removes it. SNS learns that from the platform when it sends the next push, and switches
+# the endpoint off.
+
+# %%
 app = sns.create_platform_application(
     Name="shop-app", Platform="GCM", Attributes={"PlatformCredential": "secret"}
 )
@@ -1798,6 +1819,8 @@ lab.trace(6, service="sns")
 
 # %% [markdown]
 # ## 18.8 · Respect the receiver
+#
+# *Story.* The shop has a long list of numbers, an app that many have removed, and a partner who wants large messages.
 #
 # *Task.* Write three small functions.
 #
@@ -2093,7 +2116,7 @@ lab.trace(2, service="sns")
 #   here is signed by itself.
 #
 # Try in an account of your own: `aws sns publish --phone-number YOUR-NUMBER --message hello`. First verify your number in the
-# SMS sandbox. One message costs a few cents at most.
+# SMS sandbox. You pay what one text message costs in your country; AWS lists the prices.
 #
 # ## What you know now
 #
