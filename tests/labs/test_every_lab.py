@@ -74,3 +74,4 @@ def test_every_lab_has_its_place_in_the_course() -> None:
         entry = places[key[:2]]
         assert entry.lab is not None, f"{key} is not built: run `labkit build {key[:2]}`"
         assert entry.lab.key == key, f"{key} and {entry.lab.key} have the same number"
+        assert entry.minutes == entry.lab.minutes, f"data/course.toml and the header of {key} differ in minutes"

@@ -19,6 +19,7 @@ from labkit.sandbox.states.runs import Run
 
 _LISTS: Final = "arn:aws:states:::s3:listObjectsV2"
 _OBJECTS: Final = "arn:aws:states:::s3:getObject"
+_KINDS: Final = ("JSON", "JSONL", "CSV")
 _DELIMITERS: Final = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 
 
@@ -27,6 +28,8 @@ def read(run: Run, state: dict[str, Any], arguments: Any, config: dict[str, Any]
     resource = state["ItemReader"].get("Resource")
     if resource not in (_LISTS, _OBJECTS):
         raise NotSimulatedHere(f"{resource} as an ItemReader")
+    if resource == _OBJECTS and (kind := config.get("InputType", "JSON")) not in _KINDS:
+        raise NotSimulatedHere(f"InputType {kind} of an ItemReader")
     client = roles.client(run, "s3")
     try:
         if resource == _LISTS:
@@ -53,8 +56,6 @@ def _parsed(text: str, config: dict[str, Any]) -> Any:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     if kind == "CSV":
         return _rows(text, config)
-    if kind != "JSON":
-        raise NotSimulatedHere(f"InputType {kind} of an ItemReader")
     found = _pointed(json.loads(text), config.get("ItemsPointer", ""))
     if not isinstance(found, (dict, list)):
         raise ValueError("Attempting to map over non-iterable node.")

@@ -4,40 +4,44 @@ Simulated here:
 - Executions run on the lab's clock, in an interpreter of our own: all eight types of states, in JSONPath and JSONata,
   with variables, intrinsic functions and the context object. The same inputs give the same history.
 - Wait, Retry (interval, rate, maximum delay, jitter), Catch, TimeoutSeconds, HeartbeatSeconds; AWS's error names.
-  States.ALL does not catch States.Runtime and States.DataLimitExceeded. 256 KiB; 25,000 events.
-- Definitions are checked when they are stored: targets, unreachable states, fields of each type and language, Retry and
-  Catch, resources. InvalidDefinition names the state. ValidateStateMachineDefinition lists all problems.
+  States.ALL does not catch States.Runtime and States.DataLimitExceeded; a Choice without a match and a failed
+  intrinsic function are States.Runtime; silence is States.Timeout, which States.HeartbeatTimeout catches too.
+- Definitions are checked when they are stored: targets, fields of each type and language, numbers, Retry and Catch,
+  resources, what JSONata refers to. InvalidDefinition names the state; ValidateStateMachineDefinition lists everything.
 - Tasks work in the state machine's role, which must trust Step Functions: Lambda functions (they run side by side),
   lambda:invoke, sqs:sendMessage, sns:publish, events:putEvents, dynamodb get, put, update and delete item,
   states:startExecution with .sync and .sync:2, any action of aws-sdk; .waitForTaskToken; activities.
-- Parallel; Map: Inline with at most 40 items at once; Distributed with tolerated failures, ListMapRuns, DescribeMapRun,
-  and an ItemReader for JSON, JSON Lines, CSV and listings in S3.
-- Standard and Express, StartSyncExecution, five minutes; Express has no .sync, no tokens, no history API.
-- Complete histories; StopExecution, RedriveExecution (14 days), versions, aliases with weights, deletion that waits for
-  running executions, logging to CloudWatch Logs, TestState with mocks.
-- State machines as targets of EventBridge rules.
+- Parallel; Inline Map, 40 items at once at most; Distributed Map with child executions of their own, ItemReader (JSON,
+  JSON Lines, CSV and listings in S3), ItemBatcher, ResultWriter, tolerated failures, the actions for Map Runs.
+- Standard and Express; five minutes; Express has no .sync, no tokens, no history API. The fault `states.duplicate`
+  makes asynchronous Express executions run twice; Standard ones run once.
+- Histories in AWS's order, 25,000 events; 256 KiB; StopExecution; RedriveExecution of only what failed (14 days), Map
+  Runs too; versions, aliases with weights; deletion that waits for running executions; logging to CloudWatch Logs.
+- TestState for every type of state, with mocks (compared with the API's model), context and inspection levels.
+- State machines as targets of EventBridge rules; EventBridge tells of Standard executions whose status changes.
 
 Differs on AWS:
-- Steps take no time here, only waits and functions do. 2,000 steps in a row without any wait take a second.
-- The words of most problems in definitions are ours (AWS says they may change); the codes are AWS's. Where AWS's words
-  of a cause are not known, they are ours. A full history fails with States.Runtime here.
-- Tolerated failures stand in a Distributed Map's output as objects with Error and Cause. A redrive runs it anew.
-- A wait or a failure of a task that was asked through an API takes no time. Asynchronous Express executions run once.
-- Log records are written at once; their group needs no resource policy.
-- inspectionData of TestState holds the input and errorDetails only; mocks are not compared with the API's model.
+- Steps take no time here, only waits and functions do. 2,000 steps in a row without any wait take a second. A wait or a
+  failure of a task that was asked through an API takes no time.
+- AWS's words are used where a record of AWS's answers shows them; other words of problems and causes are ours.
+- The second run of an Express execution has an ARN of its own here; its name and input are the first one's.
+- Failed children that a Distributed Map tolerates stand in its result as the guide says, with Status, Error and Cause;
+  no record of AWS's answer was found. The same goes for States.Permissions when the role may not start them, for the
+  order of a redrive's events, and for `$$.Map.Item` inside a child execution.
+- Variables may hold more than 10 MiB together. Log records are written at once, and nobody asks the role for them.
 
 Not simulated:
-- Other optimized integrations (ECS, Batch, Glue, EventBridge Scheduler .sync, HTTP...): such a task fails with
-  NotSimulated, and so does one with Credentials for another account. StopExecution does not stop nested executions.
-- ItemBatcher and ResultWriter (the state fails with NotSimulated), and child executions of a Distributed Map as
-  executions of their own; UpdateMapRun.
-- Events of executions in EventBridge, metrics, X-Ray, encryption with your own key, quotas on rates.
+- Other optimized integrations (ECS, Batch, Glue, HTTP, EventBridge Scheduler...) and their .sync: such a task fails
+  with NotSimulated, and so does one with Credentials for another account; Parquet and manifests in an ItemReader.
+  StopExecution does not stop nested executions.
+- Metrics, X-Ray, encryption with your own key, quotas on rates.
 
 Sources:
-- https://docs.aws.amazon.com/step-functions/latest/dg/ with the pages concepts-amazon-states-language.html,
-  concepts-error-handling.html, transforming-data.html, workflow-variables.html, integrate-services.html
+- https://docs.aws.amazon.com/step-functions/latest/dg/ with the pages concepts-error-handling.html,
+  service-quotas.html, transforming-data.html, state-task.html, state-map-distributed.html, redrive-executions.html
 - https://docs.aws.amazon.com/step-functions/latest/apireference/; botocore's model, stepfunctions/2016-11-23
-- https://states-language.net/spec.html. More sources stand in the parts and in labkit/sandbox/states.
+- Records of AWS's answers in public tests: https://github.com/localstack/localstack (tests/aws/services/stepfunctions)
+  and https://github.com/floci-io/floci. More sources stand in the parts and in labkit/sandbox/states.
 """
 
 from __future__ import annotations

@@ -4,8 +4,10 @@ A `Run` is one execution: plain data that can be copied with the account. A `Mac
 later (a wait, a retry, a time-out) is asked of a `Host`, and so are the calls of tasks; nothing here sleeps, and no
 thread is needed. The same inputs give the same history.
 
-* `definition`, `fields`, `resources`: what a definition may say, and what AWS refuses
+* `definition`, `fields`, `references`, `resources`: what a definition may say, and what AWS refuses
 * `paths`, `scope`, `intrinsics`, `expressions`: JSONPath, `States.*` functions, JSONata
-* `flow`: how data goes through a state; `choices`: the rules of Choice; `retries`: who tries again, and when
-* `machine`, `simple`, `tasks`, `branches`, `recovery`: one step after the other; `runs`: what an execution is
+* `surroundings`: what the expressions of a state see; `flow`: how data goes through a state
+* `machine`, `simple`, `choices`, `tasks`: one step after the other; `retries`, `recovery`: what happens after an error
+* `branches`, `items`, `distributed`, `results`: Parallel and Map; `redrives`: doing again what failed
+* `runs`: what an execution is; `errors`: how a state fails
 """

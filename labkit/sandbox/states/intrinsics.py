@@ -22,6 +22,8 @@ _LONGEST: Final = 10_000
 """Characters that Base64Encode, Base64Decode and Hash take at most; the same page."""
 _MOST_ITEMS: Final = 1_000
 """Items ArrayRange gives at most; the same page."""
+_MOST_CALLS: Final = 10
+"""Functions in one field, inside each other; the same page."""
 _HASHES: Final = {
     "MD5": "md5",
     "SHA-1": "sha1",
@@ -59,9 +61,14 @@ def evaluate(text: str, scope: Scope) -> Any:
 def parse(text: str) -> Node:
     """The call as a tree. Raises `InvalidFunction`."""
     node, at = _node(text, _skip(text, 0))
-    if _skip(text, at) != len(text) or node[0] != "call":
+    if _skip(text, at) != len(text) or node[0] != "call" or _calls(node) > _MOST_CALLS:
         raise InvalidFunction(text)
     return node
+
+
+def _calls(node: Node) -> int:
+    kind, value = node
+    return 1 + sum(_calls(one) for one in value[1]) if kind == "call" else 0
 
 
 def _skip(text: str, at: int) -> int:

@@ -221,6 +221,16 @@ def test_the_reader_s_and_the_writer_s_troubles_have_names(flows: Any) -> None:
     assert flows.run(far(PASS, ResultWriter=writer), [1])["error"] == "States.ResultWriterFailed"
 
 
+def test_a_reader_of_parquet_says_that_it_is_not_simulated(flows: Any) -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "PARQUET"},
+        "Parameters": {"Bucket": "b", "Key": "k"},
+    }
+    found = flows.run(far(PASS, ItemReader=reader))
+    assert (found["error"], "PARQUET" in found["cause"]) == ("NotSimulated", True)
+
+
 def test_a_map_run_in_progress_can_be_changed(flows: Any) -> None:
     arn = flows.start(flows.machine(far(TEN_SECONDS, MaxConcurrency=1)), list(range(11)))
     run = map_run(flows, arn)

@@ -40,6 +40,7 @@ def choice(**more: Any) -> Flow:
         ({"A": TASK | {"Resource": "arn:aws:states:::sqs:eatMessage"}}, "SCHEMA_VALIDATION_FAILED", "/States/A/Resource"),
         ({"A": TASK | {"TimeoutSeconds": 5, "HeartbeatSeconds": 5}}, "SCHEMA_VALIDATION_FAILED", "HeartbeatSeconds"),
         ({"A": PASS | {"ResultPath": "$..a"}}, "SCHEMA_VALIDATION_FAILED", "ResultPath"),
+        ({"A": PASS | {"Parameters": {"a.$": "States.UUID(" * 11 + ")" * 11}}}, "SCHEMA_VALIDATION_FAILED", "a.$"),
         ({"A": PASS | {"Parameters": {"a.$": "a"}}}, "SCHEMA_VALIDATION_FAILED", "a.$"),
         ({"A": {"Type": "Wait", "End": True}}, "SCHEMA_VALIDATION_FAILED", "/States/A"),
         (choice(Choices=[]), "SCHEMA_VALIDATION_FAILED", "/States/C"),
