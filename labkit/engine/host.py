@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -22,37 +21,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import labkit
 from labkit.engine import warm
+from labkit.engine.launch import EngineBroken, can_fork, launch
 from labkit.engine.play import Play, text_of
 from labkit.engine.tree import pids_below, together
 from labkit.engine.wire import ParentLine
-from labkit.errors import LabkitError
 
-_START_LIMIT: Final = 60.0
+__all__ = ["EngineBroken", "Host", "can_fork"]
+
 _GOODBYE: Final = 5.0
 """How long a kernel may take to end after its last cell, in seconds: as long as Jupyter gives one."""
 _GRACE: Final = 1.0
 """How long a cell that ran too long may take to answer an interrupt, in seconds. Then it is killed."""
 _LOOK: Final = 0.2
 """How often sizes, processes and deadlines are looked at, in seconds."""
-_BOOT: Final = """\
-import json, sys
-root, control, settings = json.loads(sys.argv[1])
-base = [path for path in sys.path if path]
-sys.path[:] = [root, *base]
-from labkit.engine.zygote import main
-main(control, settings, base)
-"""
-
-
-class EngineBroken(LabkitError):
-    """The prepared process did not start, or ended."""
-
-
-def can_fork() -> bool:
-    """Whether notebooks can run in forked processes here."""
-    return hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "emscripten"
+_SILENCE: Final = 60.0
+"""How long the prepared process may owe an answer, in seconds: as long as it may take to start. Then it is given up."""
 
 
 @dataclass(slots=True)
@@ -66,15 +50,21 @@ class _Running:
     pid: int | None = None
     closing: float | None = None
     killed: bool = False
+    owed: float = field(default_factory=lambda: time.monotonic() + _SILENCE)
+    """Until when the prepared process must have told that it began or, when it was killed, that it ended."""
     last_chance: float | None = None
     """Until when a cell that was interrupted may end by itself, and show where it was."""
     looked: float = field(default_factory=time.monotonic)
 
 
 class Host:
-    """Plays notebooks. One prepared process serves it from its first notebook until `close`."""
+    """Plays notebooks. One prepared process serves it from its first notebook until `close`.
 
-    def __init__(self) -> None:
+    With `resident`, that is the one that stays (`labkit.engine.resident`), where there is one.
+    """
+
+    def __init__(self, resident: bool = False) -> None:
+        self._resident = resident
         self._warm: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -94,7 +84,7 @@ class Host:
 
     @property
     def pid(self) -> int | None:
-        """The prepared process, while there is one."""
+        """The prepared process, while there is one of our own."""
         return self._process.pid if self._process else None
 
     # -- playing -----------------------------------------------------------------------------------
@@ -124,6 +114,9 @@ class Host:
             while self._running and time.monotonic() < end:
                 for _ in self._turn():
                     pass
+            if self._running:  # it does not answer: none of them may be left for the next call
+                for _ in self._lost():
+                    pass
 
     def _begin(self, play: Play) -> None:
         control = self._ready()
@@ -139,7 +132,7 @@ class Host:
             "parent": os.getpid(),
         }
         order = json.dumps({"fork": self._serial, "settings": settings}).encode()
-        with theirs:
+        with theirs, contextlib.suppress(OSError):  # it has ended, or is owed too long: both are seen later
             socket.send_fds(control, [order], [theirs.fileno(), files["stdout"], files["stderr"]])
         running = self._running[self._serial] = _Running(play, ParentLine(ours), files, self._serial)
         play.begin(running.line.send)
@@ -160,6 +153,9 @@ class Host:
                 return
         for running in list(self._running.values()):
             self._watch(running)
+            if (running.pid is None or running.killed) and time.monotonic() > running.owed:
+                yield from self._lost()
+                return
 
     def _gone(self, selector: selectors.BaseSelector) -> bool:
         return self._selector is not selector
@@ -219,6 +215,8 @@ class Host:
         return ""
 
     def _kill(self, running: _Running) -> None:
+        if not running.killed:
+            running.owed = time.monotonic() + _SILENCE
         running.killed = True
         self._order({"kill": running.serial})
 
@@ -248,9 +246,8 @@ class Host:
         """The notebook's process and all that it had started are gone."""
         assert self._selector is not None
         if running.line.socket.fileno() != -1:
-            while packets := running.line.receive():
-                for packet in packets:
-                    running.play.take(packet)
+            for packet in running.line.drain():
+                running.play.take(packet)
             self._selector.unregister(running.line.socket)
             running.line.close()
         del self._running[running.serial]
@@ -261,13 +258,16 @@ class Host:
         return running.play
 
     def _lost(self) -> Iterator[Play]:
-        """The prepared process is gone, and every notebook with it. The next one gets a new one."""
+        """The prepared process is gone or does not answer, and every notebook with it. The next one gets a new one."""
+        if self._process is not None and self._owner == os.getpid():
+            self._process.kill()  # it may only have been stopped
         for running in list(self._running.values()):
             if running.pid is not None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(running.pid, signal.SIGKILL)
-            running.play.halt("dead", "The prepared process, from which it was forked, ended.")
+            running.play.halt("lost", "The prepared process, from which it was forked, ended.")
             yield self._end(running, None)
+        self._resident = False  # what happened to it once is not tried again
         self.close()
 
     # -- the prepared process --------------------------------------------------------------------------
@@ -279,57 +279,30 @@ class Host:
     def _ready(self) -> socket.socket:
         if self._control is not None and self._owner == os.getpid():
             return self._control
-        if not can_fork():
-            raise EngineBroken("This system cannot fork. Use papermill's own engine.")
         self._owner = os.getpid()
         self._running = {}
         self._warm = set()
-        self._home = Path(tempfile.mkdtemp(prefix="labkit-engine-"))
-        ours, theirs = socket.socketpair(
-            socket.AF_UNIX, socket.SOCK_SEQPACKET if _linux() else socket.SOCK_DGRAM
-        )
-        settings = {"home": str(self._home / "ipython")}
-        root = str(Path(labkit.__file__).resolve().parents[1])
-        order = json.dumps([root, theirs.fileno(), settings])
-        environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        environ |= {
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-        }
-        errors = self._home / "errors.txt"
-        with theirs, errors.open("wb") as told:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, order],
-                pass_fds=[theirs.fileno()],
-                env=environ,
-                cwd=self._home,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=told,
-                start_new_session=True,  # Ctrl-C is ours to answer
-            )
-        ours.settimeout(_START_LIMIT)
-        self._control = ours
-        try:
-            ready = ours.recv(1 << 16)
-            assert json.loads(ready)["threads"] == 1, "threads do not survive a fork"
-        except (OSError, ValueError, AssertionError) as error:
-            said = errors.read_text(errors="replace").strip()[-2000:]
-            ended = self._process.poll()
-            self.close()
-            how = f"{error}; exit status {ended}"
-            raise EngineBroken(f"The engine's prepared process did not start ({how}). {said}") from error
+        self._control = self._joined() if self._resident else None
+        if self._control is None:
+            made = launch({})
+            self._process, self._control, self._home = made.process, made.control, made.home
+        self._control.settimeout(_GOODBYE)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(ours, selectors.EVENT_READ, None)
-        return ours
+        self._selector.register(self._control, selectors.EVENT_READ, None)
+        return self._control
+
+    def _joined(self) -> socket.socket | None:
+        from labkit.engine import resident
+
+        return resident.join()
 
     def warm(self, wanted: Iterable[str]) -> None:
         """Have the prepared process load what these words stand for (see `warm.needs`), if it has not."""
         new = [name for name in wanted if name not in self._warm]
         if new:
             self._warm.update(new)
-            self._ready().send(json.dumps({"warm": new}).encode())
+            with contextlib.suppress(OSError):  # it has ended: the notebook that comes next shows it
+                self._ready().send(json.dumps({"warm": new}).encode())
 
     def close(self) -> None:
         """End the prepared process and everything that it started."""
@@ -350,10 +323,6 @@ class Host:
         if self._home is not None and mine:
             shutil.rmtree(self._home, ignore_errors=True)
             self._home = None
-
-
-def _linux() -> bool:
-    return sys.platform == "linux"
 
 
 def _file_in_memory(name: str) -> int:

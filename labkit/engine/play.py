@@ -17,7 +17,8 @@ from labkit.engine.wire import Packet
 MB: Final = 1 << 20
 _DELIMITER: Final = b"<IDS|MSG>"
 
-Kind = Literal["error", "timeout", "dead", "limit", "interrupted"]
+Kind = Literal["error", "timeout", "dead", "limit", "interrupted", "lost"]
+"""`dead`: the notebook's own process ended; `lost`: the prepared process did, and took it along."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,16 @@ class ParentLine:
         self.received += len(data)
         return self._unpacker.feed(data)
 
+    def drain(self) -> list[Packet]:
+        """All that has arrived, however long it is."""
+        found: list[Packet] = []
+        while True:
+            before = self.received
+            packets = self.receive()
+            found += packets or []
+            if packets is None or self.received == before:
+                return found
+
     def close(self) -> None:
         """Hang up."""
         self.socket.close()

@@ -1,6 +1,8 @@
 """Executions in CloudWatch Logs: level, execution data, one record per event.
 
-Source: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html (levels and their event types, the record).
+Sources: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html (levels and their event types); the form of a
+record is as in the records of AWS that LocalStack keeps (https://github.com/localstack/localstack,
+tests/aws/services/stepfunctions/v2/logs).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import Any, Final
 from labkit.sandbox import stores
 from labkit.sandbox.states.runs import Run
 
-_DATA: Final = ("input", "output", "parameters")
+_DATA: Final = ("input", "output")
 
 
 def event(run: Run, recorded: dict[str, Any]) -> None:

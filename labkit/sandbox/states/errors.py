@@ -26,6 +26,8 @@ THRESHOLD: Final = "States.ExceedToleratedFailureThreshold"
 READER: Final = "States.ItemReaderFailed"
 WRITER: Final = "States.ResultWriterFailed"
 SOCKET: Final = "States.Http.Socket"
+HTTP_STATUS: Final = "States.Http.StatusCode."
+"""Followed by the number: what an HTTP task fails with."""
 
 KNOWN: Final = frozenset(
     {

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from labkit.sandbox.states import choices, expressions, intrinsics, paths, references, retries
-from labkit.sandbox.states.errors import ALL, KNOWN
+from labkit.sandbox.states.errors import ALL, HTTP_STATUS, KNOWN
 
 TOP: Final = frozenset({"Comment", "StartAt", "States", "Version", "TimeoutSeconds", "QueryLanguage"})
 _COMMON: Final = frozenset({"Type", "Comment", "QueryLanguage"})
@@ -249,7 +249,7 @@ def _names(rule: Any, at: str, last: bool, kind: str) -> Iterator[Problem]:
         yield Problem("These fields are required: [ErrorEquals]", at)
         return
     for name in names:
-        if name.startswith("States.") and name not in KNOWN:
+        if name.startswith("States.") and name not in KNOWN and not name.startswith(HTTP_STATUS):
             yield Problem(f"The error name '{name}' is reserved and does not exist", f"{at}/ErrorEquals")
     if ALL in names and (len(names) > 1 or not last):
         yield Problem(f"{ALL} must appear alone, and in the last {kind}", f"{at}/ErrorEquals")

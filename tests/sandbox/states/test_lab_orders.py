@@ -249,6 +249,23 @@ def test_a_catch_without_result_path_loses_the_order(flows: Any) -> None:
     assert "order" not in found["result"]
 
 
+def test_a_task_that_timed_out_works_on_and_is_done_twice(flows: Any) -> None:
+    charges = a_table("charges")
+    code = """
+import boto3, time
+def handler(event, context):
+    time.sleep(10)
+    boto3.client("dynamodb").update_item(TableName="charges", Key={"id": {"S": "o1"}}, UpdateExpression="ADD times :one",
+                                         ExpressionAttributeValues={":one": {"N": "1"}})
+"""
+    arn = flows.function("slow", code)
+    retry = [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 1}]
+    pay = {"Type": "Task", "Resource": arn, "TimeoutSeconds": 5, "Retry": retry, "End": True}
+    found = flows.run({"Pay": pay})
+    assert (found["status"], found["error"]) == ("FAILED", "States.Timeout")
+    assert charges.get_item(Key={"id": "o1"})["Item"]["times"] == 2
+
+
 def test_states_all_does_not_catch_what_is_terminal(flows: Any) -> None:
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Sorry"}]
     for broken, error in (

@@ -190,6 +190,14 @@ def test_what_is_not_simulated_says_so(flows: Any) -> None:
     found = flows.run({"A": task("arn:aws:states:::ecs:runTask.sync", Parameters={})})
     assert found["error"] == "NotSimulated"
     assert "ecs:runTask.sync" in found["cause"]
+    retry = [{"ErrorEquals": ["States.Http.StatusCode.429", "States.Http.Socket"]}]
+    call = {
+        "ApiEndpoint": "https://bank.example.com",
+        "Method": "GET",
+        "InvocationConfig": {"ConnectionArn": "c"},
+    }
+    asked = flows.run({"A": task("arn:aws:states:::http:invoke", Parameters=call, Retry=retry)})
+    assert (asked["error"], "http:invoke" in asked["cause"]) == ("NotSimulated", True)
 
 
 def waiting(flows: Any, **more: Any) -> tuple[str, str]:
