@@ -105,7 +105,8 @@ class Host:
                         more = False
                         break
                     self._begin(one)
-                yield from self._turn()
+                if self._running:
+                    yield from self._turn()
         finally:
             for left in list(self._running.values()):
                 left.play.halt("interrupted", "It was interrupted.")

@@ -56,26 +56,26 @@ class Door:
     """The end of the socket that the process itself holds. Whoever comes with another stamp closes it."""
 
     def __init__(self, path: str, stamp: str, idle: float) -> None:
-        self._path = path
+        self._path = Path(path)
         self._stamp = stamp
         self._idle = idle
         self._touched = time.monotonic()
         self._retired = False
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        beside = f"{path}.{os.getpid()}"
-        self.listener.bind(beside)
-        os.chmod(beside, 0o600)
+        beside = Path(f"{path}.{os.getpid()}")
+        self.listener.bind(str(beside))
+        beside.chmod(0o600)
         self.listener.listen(16)
         self.listener.setblocking(False)
-        self._file = os.stat(beside).st_ino
-        os.rename(beside, path)  # whoever looks finds a socket that listens, or none
+        self._file = beside.stat().st_ino
+        beside.rename(path)  # whoever looks finds a socket that listens, or none
 
     def is_open(self) -> bool:
         """Whether somebody may still come."""
         if self._retired or time.monotonic() - self._touched > self._idle:
             return False
         try:
-            return os.stat(self._path).st_ino == self._file
+            return self._path.stat().st_ino == self._file
         except OSError:
             return False
 
@@ -118,8 +118,8 @@ class Door:
 
     def _unlink(self) -> None:
         with contextlib.suppress(OSError):
-            if os.stat(self._path).st_ino == self._file:  # another one may have taken the place
-                os.unlink(self._path)
+            if self._path.stat().st_ino == self._file:  # another one may have taken the place
+                self._path.unlink()
 
     def close(self) -> None:
         """Nobody comes any more."""
@@ -248,7 +248,7 @@ def _own() -> str:
 
 def _folder() -> Path:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isdir(runtime) and os.access(runtime, os.W_OK):
+    if runtime and Path(runtime).is_dir() and os.access(runtime, os.W_OK):
         return Path(runtime) / "labkit"
     return Path(tempfile.gettempdir()) / f"labkit-{os.geteuid()}"
 
@@ -268,9 +268,8 @@ def _is_private(folder: Path, make: bool = False) -> bool:
 def stamp() -> str:
     """What a process that starts now would load: the files of labkit and its data, and all installed packages."""
     seen: list[Any] = []
-    home = str(root())
     for name in ("labkit", "data"):
-        seen += _files(os.path.join(home, name))
+        seen += _files(f"{root()}/{name}")
     for place in sys.path:
         if place.endswith(("site-packages", "dist-packages")):
             with contextlib.suppress(OSError), os.scandir(place) as found:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import labkit
-from labkit.engine import documents, plain
+from labkit.engine import documents
 from labkit.engine.host import EngineBroken, Host, can_fork
 from labkit.engine.play import MB, Limits, Play
 from labkit.judging.report import FAULT, MIME, PASSED
@@ -97,11 +97,13 @@ def run(
     limits: Limits = LIMITS,
     outputs: Path | None = None,
     told: Callable[[Verdict], None] | None = None,
+    resident: bool = False,
 ) -> list[Verdict]:
     """Run notebooks, `jobs` at a time, each in a process of its own. The verdicts come in the order of `paths`.
 
     Executed notebooks with faults are kept in the folder `keep`; with `outputs`, every executed notebook is kept
-    there instead. `told` hears each verdict when it is there. Raises `Interrupted` on Ctrl-C: then no process
+    there instead. `told` hears each verdict when it is there. With `resident`, a prepared process that stays is used
+    where there is one. Raises `Interrupted` on Ctrl-C: then no process
     is left, and what ran is kept as far as it had come.
     """
     folder = outputs or keep
@@ -125,7 +127,19 @@ def run(
             (slow if task.notes else fast).append(task)
     open_tasks: dict[int, _Task] = {}
     try:
-        for task in _fast(fast, jobs, limits, open_tasks):
+        lost: list[_Task] = []
+        for task in _fast(fast, jobs, limits, open_tasks, _shared_host(resident) if fast else None):
+            if (
+                resident
+                and task.play is not None
+                and task.play.stop is not None
+                and task.play.stop.kind == "lost"
+            ):
+                again = _anew(task, engine)  # somebody ended the process that stays: our own may go on
+                done(again) if again.trouble else lost.append(again)
+            else:
+                done(task)
+        for task in _fast(lost, jobs, limits, open_tasks, _shared_host(False) if lost else None):
             done(task)
         for task in _slow(slow, jobs, limits, open_tasks):
             done(task)
@@ -155,8 +169,19 @@ def _prepare(task: _Task, engine: str) -> None:
         task.notes = ("papermill's own engine ran it, because this system cannot fork",)
 
 
-def _fast(tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _Task]) -> Iterator[_Task]:
-    if not tasks:
+def _anew(task: _Task, engine: str) -> _Task:
+    """The same notebook, as if it had not run."""
+    if task.home is not None:
+        shutil.rmtree(task.home, ignore_errors=True)
+    again = _Task(task.place, task.path)
+    _prepare(again, engine)
+    return again
+
+
+def _fast(
+    tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _Task], host: Host | None
+) -> Iterator[_Task]:
+    if host is None:
         return
     owners: dict[int, _Task] = {}
 
@@ -168,7 +193,7 @@ def _fast(tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _
             owners[id(task.play)] = task
             yield task.play
 
-    with closing(_shared_host().play(plays(), min(jobs, len(tasks)))) as finished:
+    with closing(host.play(plays(), min(jobs, len(tasks)))) as finished:
         for play in finished:
             task = owners.pop(id(play))
             if (
@@ -181,6 +206,10 @@ def _fast(tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _
 
 
 def _slow(tasks: list[_Task], jobs: int, limits: Limits, open_tasks: dict[int, _Task]) -> Iterator[_Task]:
+    if not tasks:
+        return
+    from labkit.engine import plain  # its import takes as long as a short notebook
+
     made: dict[Path, _Task] = {}
     listed = []
     for task in tasks:
@@ -219,11 +248,11 @@ def _environment(home: Path) -> dict[str, str]:
     }
 
 
-def _shared_host() -> Host:
+def _shared_host(resident: bool) -> Host:
     """One prepared process for everything this process runs. Raises `EngineBroken` when it does not start."""
     global _host
     if _host is None:
-        _host = Host()
+        _host = Host(resident)
         atexit.register(_host.close)
     try:
         _host.start()

@@ -11,6 +11,8 @@ from typing import Final, TextIO
 from xml.etree import ElementTree
 
 from labkit.course.catalogue import workbook_root
+from labkit.engine.host import can_fork
+from labkit.errors import LabkitError
 from labkit.workbook import notebooks
 from labkit.workbook.assemble import LEARNER, SOLVED
 from labkit.workbook.build import chosen, places
@@ -145,13 +147,21 @@ def _printable(text: str) -> str:
 def main(argv: list[str]) -> int:
     """Run the notebooks of the named labs (all of them for no name). Returns 1 where one is not good."""
     options = _parser().parse_args(argv)
+    if options.stay or options.leave:
+        return _keep(options)
     paths = list(_notebooks(options.labs, options.edition))
     teller = Teller(paths, sys.stdout, sys.stderr)
     begun = time.monotonic()
     status = 0
     try:
         verdicts = notebooks.run(
-            paths, options.keep, options.jobs, engine=options.engine, outputs=options.outputs, told=teller
+            paths,
+            options.keep,
+            options.jobs,
+            engine=options.engine,
+            outputs=options.outputs,
+            told=teller,
+            resident=True,
         )
     except notebooks.Interrupted as interrupted:
         verdicts, status = interrupted.verdicts, INTERRUPTED
@@ -162,6 +172,31 @@ def main(argv: list[str]) -> int:
         options.junit.parent.mkdir(parents=True, exist_ok=True)
         options.junit.write_text(junit(verdicts, paths, seconds), encoding="utf-8")
     return status or (1 if any(verdict.faults for verdict in verdicts) else 0)
+
+
+def _keep(options: argparse.Namespace) -> int:
+    """Start or send away the prepared process that stays. Raises `LabkitError` where there can be none."""
+    if options.labs or (options.stay and options.leave):
+        raise LabkitError("--stay and --leave stand alone: name labs in the next `labkit run`.")
+    if not can_fork():
+        raise LabkitError(
+            "This system cannot fork, so no prepared process can stay. `labkit run` works without one."
+        )
+    from labkit.engine import resident
+
+    if options.leave:
+        count = resident.leave()
+        print(
+            f"{count or 'No'} prepared process{'es' if count > 1 else ''} {'sent away' if count else 'was there'}."
+        )
+        return 0
+    pid, was_there = resident.stay()
+    print(
+        f"A prepared process {'was there already' if was_there else 'is there'} (process {pid}). "
+        f"`labkit run` starts at once as long as it stays: until {resident.IDLE / 60:.0f} minutes without work, "
+        "or `labkit run --leave`."
+    )
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,6 +213,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--junit", type=Path, help="write the verdicts to this file as JUnit XML")
     parser.add_argument(
         "--engine", choices=[LABKIT, PAPERMILL], default=LABKIT, help="papermill: the slow way, to compare"
+    )
+    parser.add_argument(
+        "--stay",
+        action="store_true",
+        help="run nothing: start a prepared process (250 MB) that the next runs use. It ends after 30 minutes without "
+        "work, and is replaced when labkit, its data or an installed package has changed",
+    )
+    parser.add_argument(
+        "--leave", action="store_true", help="run nothing: end the process that --stay started"
     )
     return parser
 

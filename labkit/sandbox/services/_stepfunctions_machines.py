@@ -18,6 +18,16 @@ LARGEST_DEFINITION: Final = 1_048_576
 """Bytes of a definition: 1 MB (botocore's model, Definition)."""
 
 
+def check_type(kind: str | None) -> None:
+    """Raise ValidationException for a type that does not exist."""
+    if kind not in (None, "STANDARD", "EXPRESS"):
+        said = (
+            f"1 validation error detected: Value '{kind}' at 'type' failed to satisfy constraint: "
+            "Member must satisfy enum value set: [STANDARD, EXPRESS]"
+        )
+        raise refused("ValidationException", said)
+
+
 def check_definition(text: str, kind: str) -> None:
     """Raise InvalidDefinition, naming the states, for what AWS refuses."""
     if len(text.encode()) > LARGEST_DEFINITION:

@@ -87,6 +87,7 @@ def create_state_machine(original: Any, self: Any) -> Any:
     backend, name = self.stepfunction_backend, self._get_param("name")
     backend._validate_name(name)
     kind, text, role = self._get_param("type"), self._get_param("definition"), self._get_param("roleArn")
+    machines.check_type(kind)
     machines.check_definition(text, kind or "STANDARD")
     backend._validate_role_arn(role)
     machines.check_logging(self._get_param("loggingConfiguration"))

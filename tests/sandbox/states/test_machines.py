@@ -102,6 +102,11 @@ def test_the_same_machine_twice_is_fine_and_another_is_not(flows: Any) -> None:
         flows.machine({"B": PASS}, name="m")
 
 
+def test_a_type_that_does_not_exist_is_refused(flows: Any) -> None:
+    with pytest.raises(ClientError, match="ValidationException.*STANDARD, EXPRESS"):
+        flows.machine({"A": PASS}, type="express")
+
+
 def test_an_execution_goes_on_as_it_began(flows: Any) -> None:
     machine = flows.machine({"W": {"Type": "Wait", "Seconds": 60, "Next": "A"}, "A": PASS | {"Result": 1}})
     arn = flows.start(machine)
