@@ -6,7 +6,8 @@
     wire.py       frames over a socket pair, which stand for Jupyter's channels
     assembler.py  messages of the kernel -> outputs of cells, as nbclient puts them together
     play.py       one notebook being played: which cell runs, what stopped it
-    host.py       the parent's side: starts the zygote, plays notebooks side by side, keeps the limits
+    host.py       the parent's side: plays notebooks side by side, keeps the limits
+    launch.py     starts the prepared process; resident.py finds one that stays from command to command
     plain.py      the same by papermill's own engine, where forking is not possible
     plugin.py     the engine under papermill's own name for such things: `papermill --engine labkit`
     fidelity.py   compares two executed notebooks

@@ -5,6 +5,7 @@ For systems that cannot fork, for notebooks that ask for another kernel, and for
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import multiprocessing
@@ -12,7 +13,8 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +49,27 @@ def play(jobs: Iterable[Job], workers: int = 1) -> Iterator[Done]:
 
     Of the limits, papermill keeps the one for a cell only.
     """
-    listed = list(jobs)
-    if not listed:
-        return
+    waiting = iter(jobs)
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit a running sandbox
-    with ProcessPoolExecutor(max(1, min(workers, len(listed))), mp_context=spawn) as pool:
-        for future in as_completed([pool.submit(_one, job) for job in listed]):
-            yield future.result()
+    running: dict[Future[Done], tuple[Job, ProcessPoolExecutor]] = {}
+    try:
+        while True:
+            for job in itertools.islice(waiting, max(1, workers) - len(running)):
+                # A process for each: Python remembers where temporary files lie, and the last notebook's place is gone.
+                pool = ProcessPoolExecutor(1, mp_context=spawn)
+                running[pool.submit(_one, job)] = job, pool
+            if not running:
+                return
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                job, pool = running.pop(done)
+                pool.shutdown()
+                try:
+                    yield done.result()
+                except BrokenProcessPool:
+                    yield Done(job, job.document, "The process that ran papermill ended.", 0.0)
+    finally:
+        for _, pool in running.values():
+            pool.shutdown(cancel_futures=True)
 
 
 def quiet_profile(folder: Path) -> None:

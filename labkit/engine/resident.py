@@ -93,24 +93,29 @@ class Door:
             guest.settimeout(_HELLO)
             try:
                 text, ends, _, _ = socket.recv_fds(guest, 1 << 16, 1)
-                wish = json.loads(text)
-                control = socket.socket(fileno=ends[0]) if ends else None
-            except (OSError, ValueError):
+            except OSError:
                 return None
-            if not _is_own_user(guest):
-                wish = {}
-            good = bool(wish) and wish["ask"] == "join" and wish["stamp"] == self._stamp
-            said = "welcome" if good else "stale" if wish.get("ask") == "join" else "bye"
-            if wish and not good:
-                self._retire()
+            control = socket.socket(fileno=ends[0]) if ends else None
+            said = self._answer(text) if _is_own_user(guest) else "go"
             with contextlib.suppress(OSError):
                 guest.sendall(json.dumps({"said": said, "pid": os.getpid()}).encode())
-                if good:
+                if said == "welcome":
                     self.touch()
                     return control
         if control is not None:
             control.close()
         return None
+
+    def _answer(self, text: bytes) -> str:
+        try:
+            wish = json.loads(text)
+            what, stamp = wish["ask"], wish["stamp"]
+        except (ValueError, KeyError, TypeError):
+            return "what?"
+        if what == "join" and stamp == self._stamp:
+            return "welcome"
+        self._retire()
+        return "stale" if what == "join" else "bye"
 
     def _retire(self) -> None:
         self._retired = True

@@ -207,9 +207,7 @@ class Zygote:
         if parent is not None:
             # Its group. As long as the child is not reaped, the number means nobody else.
             offspring.kill_group(pid)
-        status = 0
-        with contextlib.suppress(ChildProcessError):
-            status = os.waitpid(pid, 0)[1]
+        status = _reaped(pid)
         self._end_orphans()
         if parent is not None:
             self._tell(parent, {"ended": serial, "status": os.waitstatus_to_exitcode(status)})
@@ -222,8 +220,7 @@ class Zygote:
             for pid in left:
                 offspring.kill(pid)
             for pid in left:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
+                _reaped(pid)
 
     def _tell(self, parent: _Parent, news: dict[str, Any]) -> None:
         parent.news.append(json.dumps(news).encode())
@@ -246,6 +243,20 @@ class Zygote:
         if len(parent.news) > _UNHEARD:
             parent.control.shutdown(socket.SHUT_RDWR)
         self._poll.modify(end, select.POLLIN | (select.POLLOUT if parent.news else 0))
+
+
+def _reaped(pid: int) -> int:
+    """How a child ended that has, or that was killed. One that even a kill does not end is left to itself."""
+    end = time.monotonic() + _LAST_MOMENTS
+    while time.monotonic() < end:
+        try:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        if ended:
+            return status
+        time.sleep(0.001)
+    return 0
 
 
 def threads() -> int:

@@ -13,12 +13,11 @@ from typing import Any
 
 from labkit.workbook.bind import Lab
 from labkit.workbook.facts import callout
+from labkit.workbook.places import LEARNER, SOLVED
 from labkit.workbook.prose import IMAGE, is_local
 from labkit.workbook.reasons import without_reasons
 from labkit.workbook.source import Cell
 
-LEARNER = "learner"
-SOLVED = "solved"
 # A learner may write in every cell but these; none of them may get lost.
 _LOCKED = {"setup": {"deletable": False}, "check": {"deletable": False, "editable": False}}
 # Roles of lab.py that have a place in lab.json.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.judging.report import FAULT
-from labkit.workbook import assemble, build, feedback
+from labkit.workbook import assemble, build, feedback, places
 from labkit.workbook.order import order_problems
 from labkit.workbook.problems import Problem
 from labkit.workbook.proof import Played, Proof, Solved, Tried
@@ -128,7 +128,7 @@ def notebooks_run(proof: Proof) -> Problems:
     from labkit.workbook import notebooks  # here, because a kernel's machinery takes long to load
 
     lab = proof.lab
-    where = build.places(lab.source.path, lab.root)
+    where = places.places(lab.source.path, lab.root)
     missing = [path for path in (where.learner, where.solved) if not path.exists()]
     for path in missing:
         yield Problem(path, 0, "This notebook is missing.", f"Run `labkit build {lab.source.header.number}`.")

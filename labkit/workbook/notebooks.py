@@ -27,7 +27,7 @@ from labkit.engine import documents
 from labkit.engine.host import EngineBroken, Host, can_fork
 from labkit.engine.play import MB, Limits, Play
 from labkit.judging.report import FAULT, MIME, PASSED
-from labkit.workbook.assemble import LEARNER, SOLVED
+from labkit.workbook.places import LEARNER, SOLVED
 
 LIMITS: Final = Limits(cell=120, notebook=900, memory=2048 * MB, output=50 * MB, processes=100)
 """What one notebook of the course may use."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labkit.workbook.bind import Lab, bind
-from labkit.workbook.build import sources
+from labkit.workbook.places import sources
 from labkit.workbook.problems import Problem, SourceError
 from labkit.workbook.stage import CellBroke, Outcome, Stage
 

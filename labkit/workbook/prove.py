@@ -15,8 +15,8 @@ from pathlib import Path
 from labkit.course.catalogue import workbook_root
 from labkit.errors import UsageError
 from labkit.workbook import feedback
-from labkit.workbook.build import chosen
 from labkit.workbook.gates import GATES, Gate
+from labkit.workbook.places import chosen
 from labkit.workbook.problems import Problem, SourceError, shown
 from labkit.workbook.proof import Proof
 

@@ -14,9 +14,8 @@ from labkit.course.catalogue import workbook_root
 from labkit.engine.host import can_fork
 from labkit.errors import LabkitError
 from labkit.workbook import notebooks
-from labkit.workbook.assemble import LEARNER, SOLVED
-from labkit.workbook.build import chosen, places
 from labkit.workbook.notebooks import LABKIT, PAPERMILL, Verdict
+from labkit.workbook.places import LEARNER, SOLVED, chosen, places
 from labkit.workbook.problems import shown
 
 INTERRUPTED: Final = 130

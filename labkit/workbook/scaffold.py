@@ -11,7 +11,7 @@ from string import Template
 
 from labkit.course.catalogue import course_map, workbook_root
 from labkit.errors import UsageError
-from labkit.workbook import build, feedback
+from labkit.workbook import build, feedback, places
 from labkit.workbook.bind import bind
 from labkit.workbook.problems import shown
 from labkit.workbook.proof import Proof
@@ -122,7 +122,7 @@ def create(root: Path, number: str, slug: str, title: str, week: int, minutes: i
     Raises UsageError for a number, slug or week that cannot be, and where a lab with that number exists.
     """
     _require(number, slug, title, week, minutes)
-    for path in build.sources(root):
+    for path in places.sources(root):
         if path.parent.name.startswith(f"{number}-"):
             raise UsageError(f"Lab {number} exists: {shown(path)}. Take another number, or edit that one.")
     week_folder = root / "solutions" / f"week{week:02}" if week else root / "solutions"

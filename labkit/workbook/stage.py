@@ -24,9 +24,10 @@ from unittest.mock import patch
 
 from labkit.errors import LabkitError
 from labkit.judging.blame import describe
-from labkit.workbook.assemble import SOLVED, check_source, predict_source, setup_source
+from labkit.workbook.assemble import check_source, predict_source, setup_source
 from labkit.workbook.bind import Lab
 from labkit.workbook.limit import TooLong, at_most, prepare
+from labkit.workbook.places import SOLVED
 from labkit.workbook.source import Cell
 
 if TYPE_CHECKING:

@@ -81,6 +81,12 @@ class Cost:
     peak: float
 
 
+def variables(**more: str) -> dict[str, str]:
+    """What programs are started with. They find this labkit, with its bytecode beside it as after an installation."""
+    known = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return known | {"PYTHONPATH": str(ROOT), **more}
+
+
 @contextmanager
 def watched(pid: Callable[[], int]) -> Iterator[list[int]]:
     """The peak of a tree's memory while something runs, in bytes, as the list's only item at the end."""
@@ -104,7 +110,7 @@ def watched(pid: Callable[[], int]) -> Iterator[list[int]]:
 def cost(words: list[str]) -> Cost:
     """Run a program in a folder of its own and measure it with everything it starts."""
     folder = tempfile.mkdtemp(prefix="bench-")
-    environ = os.environ | {"PYTHONPATH": str(ROOT), "LABKIT_HOME": folder, "IPYTHONDIR": f"{folder}/ipython"}
+    environ = variables(LABKIT_HOME=folder, IPYTHONDIR=f"{folder}/ipython")
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     process = subprocess.Popen(
         words, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -162,7 +168,7 @@ def table(costs: dict[str, list[Cost]]) -> str:
 def resident() -> Iterator[dict[str, str]]:
     """A prepared process that stays. The variables with which commands find it, and no command of anybody else."""
     folder = tempfile.mkdtemp()
-    environ = os.environ | {"PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": folder, "LABKIT_NO_VENV": "1"}
+    environ = variables(XDG_RUNTIME_DIR=folder, LABKIT_NO_VENV="1")
     command = [sys.executable, "-m", "labkit", "run"]
     subprocess.run([*command, "--stay"], check=True, env=environ, stdout=subprocess.DEVNULL)
     try:

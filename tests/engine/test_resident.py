@@ -29,9 +29,20 @@ PROGRAM = (
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module")
+def shared_place() -> Iterator[Path]:
+    """A place for sockets that no other module and no person uses. Its name is short: sockets need that."""
+    folder = Path(tempfile.mkdtemp())
+    yield folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        resident.leave()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
 def own_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place for sockets that no other test and no person uses. Its name is short: sockets need that."""
+    """A place of one test."""
     folder = Path(tempfile.mkdtemp())
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     yield folder
@@ -40,8 +51,15 @@ def own_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def staying() -> int:
-    """A process that stays."""
+def staying(shared_place: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A process that stays; the test leaves it as it is."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(shared_place))
+    return resident.stay()[0]
+
+
+@pytest.fixture
+def own(own_place: Path) -> int:
+    """A process that stays for one test, which may end it."""
     pid, was_there = resident.stay()
     assert not was_there
     return pid
@@ -91,20 +109,21 @@ def test_it_shows_what_a_process_of_ones_own_shows(staying, host, prepare):
     assert not is_gone(staying), "it outlives who used it"
 
 
-def test_without_one_a_command_has_a_process_of_its_own(prepare):
+def test_without_one_a_command_has_a_process_of_its_own(own_place, prepare):
     with Host(resident=True) as host:
         (done,) = host.play([prepare("6 * 7")])
         assert host.pid is not None
     assert printed(done) == "42"
 
 
-def test_a_stale_one_plays_nothing_and_is_replaced(staying, prepare, monkeypatch):
+@pytest.mark.slow
+def test_a_stale_one_plays_nothing_and_is_replaced(own, prepare, monkeypatch):
     monkeypatch.setattr(resident, "stamp", lambda: "another state of the sources")
     with Host(resident=True) as host:
         (done,) = host.play([prepare("import os\nos.getppid()")])
         assert host.pid is None
-    assert int(printed(done)) == resident.stay()[0] != staying
-    assert eventually(lambda: is_gone(staying))
+    assert int(printed(done)) == resident.stay()[0] != own
+    assert eventually(lambda: is_gone(own))
 
 
 def test_a_changed_file_another_file_and_a_new_package_are_another_stamp(tmp_path, monkeypatch):
@@ -123,7 +142,7 @@ def test_a_changed_file_another_file_and_a_new_package_are_another_stamp(tmp_pat
     assert len(seen) == 4
 
 
-def test_another_environment_or_another_umask_is_another_address(monkeypatch):
+def test_another_environment_or_another_umask_is_another_address(own_place, monkeypatch):
     seen = {resident.address()}
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-south-2")
     seen.add(resident.address())
@@ -137,16 +156,17 @@ def test_another_environment_or_another_umask_is_another_address(monkeypatch):
     assert len(seen) == 3
 
 
-def test_when_it_was_killed_commands_do_without(staying, prepare):
-    os.kill(staying, signal.SIGKILL)
-    assert eventually(lambda: is_gone(staying))
+def test_when_it_was_killed_commands_do_without(own, prepare):
+    os.kill(own, signal.SIGKILL)
+    assert eventually(lambda: is_gone(own))
     with Host(resident=True) as host:
         (done,) = host.play([prepare("6 * 7")])
     assert printed(done) == "42"
     assert not list(resident.address().parent.glob("*.sock")), "its socket is cleared away"
 
 
-def test_when_it_dies_under_a_notebook_that_one_is_played_again(staying, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_when_it_dies_under_a_notebook_that_one_is_played_again(own, tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "_host", None)
     once = tmp_path / "once"
     cell = f"import os, signal, time\nif not os.path.exists({str(once)!r}):\n    open({str(once)!r}, 'w').close()\n"
@@ -154,7 +174,7 @@ def test_when_it_dies_under_a_notebook_that_one_is_played_again(staying, tmp_pat
     path = saved(tmp_path / "unlucky.ipynb", cell, "6 * 7")
     (verdict,) = notebooks.run([path], tmp_path / "kept", resident=True)
     assert verdict.faults == ()
-    assert is_gone(staying)
+    assert is_gone(own)
     notebooks._host.close()
 
 
@@ -212,13 +232,25 @@ def test_a_command_that_does_not_listen_stops_no_other(staying, prepare):
     assert printed(done) == "42"
 
 
-def test_it_ends_itself_when_nobody_needs_it():
+@pytest.mark.parametrize("words", [b"", b"{", b"[]", b'{"ask": 1}'])
+def test_what_it_does_not_understand_does_it_no_harm(staying, words):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        door.connect(str(resident.address()))
+        door.sendall(words)
+        door.shutdown(socket.SHUT_WR)
+        assert json.loads(door.recv(1 << 12))["said"] == "what?"
+    assert resident.stay() == (staying, True)
+
+
+@pytest.mark.slow
+def test_it_ends_itself_when_nobody_needs_it(own_place):
     pid, _ = resident.stay(idle=0.5)
     assert eventually(lambda: is_gone(pid))
     assert not list(resident.address().parent.glob("*.sock"))
 
 
-def test_only_a_folder_that_nobody_else_can_enter_is_used(staying, own_place):
+@pytest.mark.slow
+def test_only_a_folder_that_nobody_else_can_enter_is_used(own, own_place):
     (own_place / "labkit").chmod(0o755)
     assert resident.join() is None
     with pytest.raises(LabkitError, match="a folder that only you can enter"):
@@ -232,7 +264,7 @@ def test_the_folder_may_not_be_a_link(own_place, tmp_path):
     assert resident.address() is None
 
 
-def test_the_words_of_the_command_line(capsys):
+def test_the_words_of_the_command_line(own_place, capsys):
     assert running.main(["--stay"]) == 0
     assert "A prepared process is there (process " in capsys.readouterr().out
     assert running.main(["--stay"]) == 0

@@ -19,6 +19,7 @@ def test_a_notebook_that_stops_itself_is_ended(play):
     assert printed(done) == "shown\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before it begins", "while it runs"])
 def test_a_prepared_process_that_is_stopped_is_given_up(prepare, monkeypatch, when):
     monkeypatch.setattr(module, "_SILENCE", 0.5)
@@ -50,6 +51,7 @@ def test_a_prepared_process_that_dies_before_it_has_forked_is_missed(prepare, la
     assert [printed(one) for one in plays[1:]] == ["42"] * (len(plays) - 1)
 
 
+@pytest.mark.slow
 def test_a_prepared_process_that_died_unnoticed_is_missed(prepare):
     with Host() as host:
         host.start()
@@ -61,6 +63,7 @@ def test_a_prepared_process_that_died_unnoticed_is_missed(prepare):
     assert printed(plays[1]) == "42"
 
 
+@pytest.mark.slow
 def test_who_stops_early_waits_for_no_process_that_hangs(prepare, monkeypatch):
     monkeypatch.setattr(module, "_GOODBYE", 0.3)
     with Host() as host:

@@ -196,6 +196,14 @@ def test_another_kernel_is_left_to_papermill_which_says_what_is_wrong(written, t
     assert any("NoSuchKernel" in fault.what for fault in verdict.faults)
 
 
+@pytest.mark.slow
+def test_papermills_own_engine_runs_one_notebook_after_another(written, tmp_path):
+    source = "import os, tempfile\nopen('own', 'w').close()\nprint(os.getcwd(), tempfile.mkdtemp())"
+    paths = [written(name, source) for name in ("one", "two", "three")]
+    done = notebooks.run(paths, tmp_path / "kept", jobs=1, engine=notebooks.PAPERMILL)
+    assert [verdict.faults for verdict in done] == [()] * 3
+
+
 def test_where_the_system_cannot_fork_papermill_runs_them(written, tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "can_fork", lambda: False)
     (verdict,) = notebooks.run([written("plain", "6 * 7")], tmp_path / "kept", outputs=tmp_path / "out")
