@@ -26,6 +26,10 @@ Between this engine and papermill's own these differences remain, each with its 
   the logger of the kernel) is dropped.
 - **Invalid output.** papermill stops with a validation error when a mime bundle breaks the notebook format. `labkit
   run` keeps the output as it is; the engine under papermill lets papermill judge it when it saves.
+- **Time that really passes.** The account's clock goes on with the machine's, so with either engine no two runs agree
+  on: the places of marks along a timeline (labs 10, 13, 16, 17); the milliseconds a function has left, and where a log
+  line with its numbers is cut (10); how much waited at the worst moment of a rush (16); which of two messages of one
+  second stands first in the inbox, and the name of a new certificate (18). `steady` finds these places by a second run.
 - **Memory.** The forked process starts with about 250 MB mapped, most of it shared.
 """
 

@@ -77,4 +77,6 @@ def test_every_lab_has_its_place_in_the_course() -> None:
         entry = places[key[:2]]
         assert entry.lab is not None, f"{key} is not built: run `labkit build {key[:2]}`"
         assert entry.lab.key == key, f"{key} and {entry.lab.key} have the same number"
-        assert planned[key[:2]] == entry.lab.minutes, f"data/course.toml and the header of {key} differ in minutes"
+        assert planned[key[:2]] == entry.lab.minutes, (
+            f"data/course.toml and the header of {key} differ in minutes"
+        )

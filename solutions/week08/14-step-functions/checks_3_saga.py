@@ -67,15 +67,16 @@ def saga(world: World, expect: Expect) -> None:
         "letter",
         told[: len(quiet)] == [1] * len(quiet) and not lost,
         "Each customer whose order failed gets one letter with the order id.",
-        seen=f"{len(quiet)} orders failed at different steps. They had {shown(told[: len(quiet)])} letters.",
+        seen=f"{len(quiet)} orders failed at different steps. They had "
+        f"{', '.join(map(str, told[: len(quiet)]))} letters.",
         why="Silence makes people angry, and three letters make them laugh.",
         action="Does the order still travel when an error was caught? And do all ways end in one letter?",
     )
-    wrong = [run for run in runs[: len(quiet)] if run.status != "FAILED"]
+    wrong = [run for run in runs[: len(quiet)] if run.error != "OrderFailed"]
     expect(
         "failed",
         not wrong,
-        "The execution of an order that failed ends as FAILED.",
+        "The execution of an order that failed ends as FAILED, with the error `OrderFailed`.",
         seen=f"One ended as {wrong[0].end}." if wrong else "",
         why="Who counts the executions that failed sees how many customers were disappointed.",
         action="After the letter comes the state `Failed`.",
@@ -167,7 +168,8 @@ def partner_flow(world: World, expect: Expect, *, answer: Callable[..., Any]) ->
         seen=f"Three orders were sent. The queue has {number(len(partner.messages()), 'message')}, and "
         f"{sum(bool(one) for one in tickets)} of them had both `token` and the right `order`.",
         why="Without a token the partner cannot say which order it is speaking of.",
-        action='The body is `{"token.$": "$$.Task.Token", "order.$": "$"}`, and the resource must wait.',
+        action="Put the token from the context object and the whole input into the message, and let the resource wait "
+        "for the token.",
     ):
         return
     quick, slow, silent = zip(orders, arns, tickets, strict=True)

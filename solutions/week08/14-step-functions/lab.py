@@ -1275,7 +1275,7 @@ steps = {
 }
 saga = deploy("saga", {"StartAt": "Charge", "States": steps | ends})
 
-# %% wrong because="Does the error take the place of the order?" finds="money,stock,letter,again"
+# %% wrong because="Does the error take the place of the order?" finds="money,stock,letter,failed,again"
 undo = [{"ErrorEquals": ["States.ALL"], "Next": "Release"}]
 again = [{"ErrorEquals": ["States.ALL"]}]
 steps = {
