@@ -14,6 +14,7 @@ from labkit.judging import Expect, World, question
 DOCS: Final = "https://docs.aws.amazon.com/step-functions/latest/dg"
 MADE: Final = "`deploy` made the state machine."
 _BEGUN: Final = ("TaskScheduled", "LambdaFunctionScheduled")
+_FAILED: Final = ("TaskFailed", "LambdaFunctionFailed")
 
 # -- questions -------------------------------------------------------------------------------------------
 
@@ -153,6 +154,17 @@ class Run:
             for child in page["executions"]:
                 if ":express:" not in child["executionArn"]:
                     yield from Run(self._world, child["executionArn"]).calls
+
+    @property
+    def waits(self) -> list[float]:
+        """Seconds from each failure of a task to its next attempt: what the function itself took does not count."""
+        found, failed = [], None
+        for event in self.events:
+            if event["type"] in _FAILED:
+                failed = event["timestamp"]
+            elif event["type"] in _BEGUN and failed is not None:
+                found.append((event["timestamp"] - failed).total_seconds())
+        return found
 
     def called(self, function: str) -> list[Any]:
         """What a function was given, call by call."""
