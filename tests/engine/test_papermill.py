@@ -33,7 +33,7 @@ def engine(host: object, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(folder: Path, document: dict[str, Any], engine: str, **options: Any) -> tuple[dict[str, Any], Any]:
     """The file papermill writes, and the error it raises."""
     folder = folder / engine
-    folder.mkdir()
+    folder.mkdir(parents=True)
     source, out = folder / "in.ipynb", folder / "out.ipynb"
     source.write_text(json.dumps(document))
     raised = None
@@ -67,7 +67,12 @@ def both(folder: Path, document: dict[str, Any], **options: Any) -> list[str]:
 @pytest.mark.slow
 def test_a_notebook_of_everything_shows_the_same(tmp_path):
     # What is tagged to raise raises at the end all the same in papermill, with both engines.
-    assert both(tmp_path, torture(), request_save_on_cell_execute=False) == []
+    # Papermill's own engine now and then never hears that a cell has ended: then it gets a second chance.
+    limits = {"request_save_on_cell_execute": False, "execution_timeout": 20}
+    found = both(tmp_path, torture(), **limits)
+    if any("CellTimeoutError" in one and "ours CellTimeoutError" not in one for one in found):
+        found = both(tmp_path / "again", torture(), **limits)
+    assert found == []
 
 
 @pytest.mark.slow
