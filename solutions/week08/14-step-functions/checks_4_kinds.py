@@ -15,7 +15,7 @@ LIMIT: Final = 100
 STEP: Final = 0.025 / 1000
 REQUEST: Final = 1 / 1_000_000
 GB_SECOND: Final = 0.00001667
-"""US dollars; https://aws.amazon.com/step-functions/pricing/ for Europe (Ireland)."""
+"""US dollars; https://aws.amazon.com/step-functions/pricing/: a step in Europe (Ireland), the rest from its example."""
 CHUNK: Final = 64 / 1024
 
 

@@ -1676,7 +1676,8 @@ lab.check("partner_flow", answer=answer)
 # | you see what happened in | its history | CloudWatch Logs |
 # | you pay for | each step: 25 USD for a million | each execution: 1 USD for a million, plus time and memory |
 #
-# The prices are those of Europe (Ireland). "At least once" means: now and then AWS runs an execution twice.
+# The prices are from AWS's [pricing page](https://aws.amazon.com/step-functions/pricing/): for Standard those of Europe
+# (Ireland), for Express those of its example. "At least once" means: now and then AWS runs an execution twice.
 
 # %% fact id="F54"
 
