@@ -7,7 +7,6 @@ OAuth token is fetched anew after a 401 or 407). What AWS hides of a connection:
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +14,8 @@ from urllib.parse import quote, urlencode
 
 from moto.core.utils import unix_time
 
-from labkit.sandbox import current, delivery, loopback, stores
+from labkit.sandbox import connections, current, delivery, stores
+from labkit.sandbox.connections import pairs
 from labkit.sandbox.parcels import Parcel, Refused, Unavailable
 
 _HEADERS: Final = {
@@ -79,12 +79,12 @@ def invoke(parcel: Parcel) -> str:
     headers = {
         "Content-Type": _CONTENT_TYPE,
         **(given.get("HeaderParameters") or {}),
-        **_pairs(extra, "HeaderParameters"),
+        **pairs(extra, "HeaderParameters"),
     }
     headers |= {**_authorization(connection), **_HEADERS}
     request = parcel._replace(
         target=url,
-        body=_body(parcel.body, _pairs(extra, "BodyParameters")),
+        body=_body(parcel.body, pairs(extra, "BodyParameters")),
         options=(
             ("method", destination.http_method), ("timeout", _TIMEOUT), ("retried", _TRIED_AGAIN),
             ("retry_after", True), *((f"header:{key}", value) for key, value in headers.items()),
@@ -102,17 +102,11 @@ def invoke(parcel: Parcel) -> str:
         raise
 
 
-def _pairs(parameters: Mapping[str, Any], kind: str) -> dict[str, str]:
-    return {one["Key"]: str(one.get("Value", "")) for one in parameters.get(kind) or ()}
-
-
 def _url(endpoint: str, given: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
     for value in given.get("PathParameterValues") or ():
         endpoint = endpoint.replace("*", quote(str(value), safe=""), 1)
-    query = urlencode(
-        {**(given.get("QueryStringParameters") or {}), **_pairs(extra, "QueryStringParameters")}
-    )
-    return endpoint + (f"{'&' if '?' in endpoint else '?'}{query}" if query else "")
+    query = urlencode({**(given.get("QueryStringParameters") or {}), **pairs(extra, "QueryStringParameters")})
+    return connections.with_query(endpoint, query)
 
 
 def _body(body: str, extra: dict[str, str]) -> str:
@@ -124,18 +118,10 @@ def _body(body: str, extra: dict[str, str]) -> str:
 
 
 def _authorization(connection: Any) -> dict[str, str]:
-    parameters = connection.auth_parameters
-    if connection.authorization_type == "BASIC":
-        basic = parameters.get("BasicAuthParameters") or {}
-        pair = f"{basic.get('Username', '')}:{basic.get('Password', '')}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    if connection.authorization_type == "API_KEY":
-        key = parameters.get("ApiKeyAuthParameters") or {}
-        return {key.get("ApiKeyName", ""): key.get("ApiKeyValue", "")}
-    token = vars(connection).get("labkit_token") or _fetch(connection)
-    if not token:
+    headers = connections.authorization(connection)
+    if not headers:
         raise Unavailable("Deauthorized", connection.labkit_reason)
-    return {"Authorization": token}
+    return headers
 
 
 # -- OAuth -------------------------------------------------------------------------------------------
@@ -156,37 +142,7 @@ def authorize(arn: str) -> None:
     backend, name = _backend(arn)
     connection = backend.connections.get(name) if backend is not None else None
     if connection is not None and connection.arn == arn:
-        _fetch(connection)
-
-
-def _fetch(connection: Any) -> str:
-    """A token as the Authorization header shows it, or nothing. The connection's state says which."""
-    oauth = connection.auth_parameters.get("OAuthParameters") or {}
-    client, extra = oauth.get("ClientParameters") or {}, oauth.get("OAuthHttpParameters") or {}
-    form = {"client_id": client.get("ClientID", ""), "client_secret": client.get("ClientSecret", "")}
-    text = urlencode({**form, **_pairs(extra, "BodyParameters")})
-    url, method = _url(oauth.get("AuthorizationEndpoint", ""), {}, extra), oauth.get("HttpMethod", "POST")
-    if method == "GET":
-        url, text = f"{url}{'&' if '?' in url else '?'}{text}", ""
-    headers = {"Content-Type": "application/x-www-form-urlencoded", **_pairs(extra, "HeaderParameters")}
-    problem = ""
-    try:
-        answer = loopback.exchange(current(), method, url, headers, text.encode(), _TIMEOUT)
-        found = json.loads(answer.body) if 200 <= answer.status < 300 else {}
-        token = found.get("access_token") if isinstance(found, dict) else None
-        problem = (
-            "" if token else f"The authorization endpoint answered {answer.status} without an access_token."
-        )
-    except (loopback.Elsewhere, loopback.NoAnswer) as error:
-        problem = str(error)
-    except ValueError:
-        problem = "The authorization endpoint did not answer with JSON."
-    connection.state = "DEAUTHORIZED" if problem else "AUTHORIZED"
-    connection.labkit_reason = problem
-    connection.labkit_token = "" if problem else f"{found.get('token_type') or 'Bearer'} {token}"
-    if not problem:
-        connection.labkit_authorized = unix_time()
-    return str(connection.labkit_token)
+        connections.fetch(connection)
 
 
 # -- what is shown -----------------------------------------------------------------------------------

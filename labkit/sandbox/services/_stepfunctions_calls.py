@@ -54,6 +54,10 @@ def begin(run: Run, track: Track, resource: Resource, arguments: Any) -> None:
             _call_function(run, track, resource.arn, text_of(arguments), "")
         elif resource.service == "lambda" and not resource.sdk:
             _invoke(run, track, resource, arguments)
+        elif resource.service == "http" and not resource.sdk:
+            from labkit.sandbox.services import _stepfunctions_http as http
+
+            http.begin(run, track, arguments)
         else:
             output = _call(run, resource, arguments)
             _through(run, track, epoch, resource, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from labkit.sandbox import current
@@ -35,14 +36,14 @@ def trusted(role: str, machine_arn: str) -> bool:
     return trusts(role, PRINCIPAL, context).allowed
 
 
-def may(run: Run, action: str, resource: str) -> Any:
+def may(run: Run, action: str, resource: str, context: Mapping[str, Any] | None = None) -> Any:
     """Whether the role may do something, for what Step Functions does in it without an API call."""
     from labkit.sandbox.authorization.account import session_of
 
     session = session_of(run.role, run.name[:64]) if trusted(run.role, run.machine_arn) else None
     if session is None:
         raise StateFailed("States.Permissions", NOT_TRUSTED)
-    return session.may(action, resource, account=run.arn.split(":")[4])
+    return session.may(action, resource, account=run.arn.split(":")[4], context=context)
 
 
 def client(run: Run, service: str) -> Any:

@@ -11,6 +11,8 @@ Simulated here:
 - Tasks work in the state machine's role, which must trust Step Functions: Lambda functions (they run side by side),
   lambda:invoke, sqs:sendMessage, sns:publish, events:putEvents, dynamodb get, put, update and delete item,
   states:startExecution with .sync and .sync:2, any action of aws-sdk; .waitForTaskToken; activities.
+- http:invoke with EventBridge's connections (API key, basic, OAuth), merged parameters, forms, all four permissions and
+  condition keys; States.Http.StatusCode.NNN, States.Http.Socket after 60 seconds, Events.ConnectionResource errors.
 - Parallel; Inline Map, 40 items at once at most; Distributed Map with child executions of their own, ItemReader (JSON,
   JSON Lines, CSV and listings in S3), ItemBatcher, ResultWriter, tolerated failures, the actions for Map Runs.
 - Standard and Express; five minutes; Express has no .sync, no tokens, no history API. The fault `states.duplicate`
@@ -28,17 +30,23 @@ Differs on AWS:
 - Failed children that a Distributed Map tolerates stand in its result as the guide says, with Status, Error and Cause;
   no record of AWS's answer was found. The same goes for States.Permissions when the role may not start them, for the
   order of a redrive's events, and for `$$.Map.Item` inside a child execution.
+- HTTP tasks reach only this machine, plain http too. A web server that is silent for 2 real seconds counts as silent
+  for 60. Not documented, so ours: States.Http.Socket when nobody listens at all, the cause of an error status (the body
+  of the response), redirects as results (nothing follows them), which content types are JSON (application/json and
+  +json), and States.Permissions without states:InvokeHTTPEndpoint. Headers and QueryParameters as arrays fail.
 - Variables may hold more than 10 MiB together. Log records are written at once, and nobody asks the role for them.
 
 Not simulated:
-- Other optimized integrations (ECS, Batch, Glue, HTTP, EventBridge Scheduler...) and their .sync: such a task fails
+- Other optimized integrations (ECS, Batch, Glue, EventBridge Scheduler...) and their .sync: such a task fails
   with NotSimulated, and so does one with Credentials for another account; Parquet and manifests in an ItemReader.
   StopExecution does not stop nested executions.
+- The raw request and response of an HTTP task in TestState (TRACE, revealSecrets), private connections.
 - Metrics, X-Ray, encryption with your own key, quotas on rates.
 
 Sources:
 - https://docs.aws.amazon.com/step-functions/latest/dg/ with the pages concepts-error-handling.html,
-  service-quotas.html, transforming-data.html, state-task.html, state-map-distributed.html, redrive-executions.html
+  service-quotas.html, transforming-data.html, state-task.html, state-map-distributed.html, redrive-executions.html,
+  call-https-apis.html
 - https://docs.aws.amazon.com/step-functions/latest/apireference/; botocore's model, stepfunctions/2016-11-23
 - Records of AWS's answers in public tests: https://github.com/localstack/localstack (tests/aws/services/stepfunctions)
   and https://github.com/floci-io/floci. More sources stand in the parts and in labkit/sandbox/states.

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from labkit.sandbox.states import fields, resources
+from labkit.sandbox.states import fields, http, resources
 
 SCHEMA: Final = "SCHEMA_VALIDATION_FAILED"
 TARGET: Final = "MISSING_TRANSITION_TARGET"
@@ -166,7 +166,7 @@ class _Check:
         for problem in fields.problems(state, jsonata):
             yield _wrong(problem.said, where + problem.place, problem.code)
         if kind == "Task":
-            yield from self._task(state, where)
+            yield from self._task(state, where, jsonata)
         elif kind == "Parallel":
             found = state.get("Branches")
             if not isinstance(found, list) or not found:
@@ -209,7 +209,7 @@ class _Check:
             yield _wrong(f"Label '{label}' is not unique in the state machine", f"{where}/Label")
         self.labels.append(label)
 
-    def _task(self, state: dict[str, Any], where: str) -> Iterator[Diagnostic]:
+    def _task(self, state: dict[str, Any], where: str, jsonata: bool) -> Iterator[Diagnostic]:
         if "Resource" not in state:
             yield _wrong("These fields are required: [Resource]", where)
             return
@@ -227,6 +227,9 @@ class _Check:
             said = f"Express state machine does not support '.{found.pattern}' service integration"
             said += " " if found.pattern == "waitForTaskToken" else ""
             yield _wrong(said, f"{where}/Resource")
+        elif found.service == "http" and not found.sdk:
+            for said, place in http.problems(state, jsonata):
+                yield _wrong(said, where + place)
 
 
 def _express_children(config: object) -> bool:

@@ -26,12 +26,13 @@ OPTIMIZED: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("dynamodb", "putItem"): ("",),
     ("dynamodb", "updateItem"): ("",),
     ("dynamodb", "deleteItem"): ("",),
+    ("http", "invoke"): ("",),
 }
 """Integrations that are simulated here -> their patterns on AWS ("" is request-response)."""
 OTHERS: Final = frozenset(
     {
         "apigateway", "athena", "batch", "bedrock", "codebuild", "ecs", "eks", "elasticmapreduce", "emr-containers",
-        "emr-serverless", "glue", "databrew", "http", "mediaconvert", "sagemaker", "ecr",
+        "emr-serverless", "glue", "databrew", "mediaconvert", "sagemaker", "ecr",
     }
 )  # fmt: skip
 """Optimized integrations that exist on AWS and are not simulated here."""

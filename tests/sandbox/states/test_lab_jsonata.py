@@ -103,7 +103,7 @@ KINDS: list[tuple[Flow, Flow, str]] = [
     ({"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:f", "Next": "N"}, {"result": "{}"}, "N"),
     ({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {"QueueUrl": "q", "MessageBody.$": "$$.Task.Token"}, "Next": "N"}, {"result": "1"}, "N"),
     ({"Type": "Task", "Resource": "arn:aws:states:eu-west-1:123456789012:activity:pack", "Next": "N"}, {"result": "1"}, "N"),
-    ({"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": {"ApiEndpoint": "https://bank.example.com", "Method": "GET"}, "Next": "N"}, {"result": '{"StatusCode": 200}'}, "N"),
+    ({"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": {"ApiEndpoint": "https://bank.example.com", "Method": "GET", "InvocationConfig": {"ConnectionArn": "c"}}, "Next": "N"}, {"result": '{"StatusCode": 200}'}, "N"),
     ({"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}], "Next": "N"}, {"result": "[1]"}, "N"),
     ({"Type": "Map", "ItemsPath": "$.l", "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, "Next": "N"}, {"result": "[1, 2]"}, "N"),
 ]  # fmt: skip
