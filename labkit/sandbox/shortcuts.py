@@ -23,7 +23,6 @@ from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
 from botocore.compat import get_current_datetime
 from botocore.exceptions import NoCredentialsError
 from botocore.useragent import UserAgentString
-from moto.core.authorization import ActionAuthenticatorMixin
 
 UNSIGNED: Final = "0" * 64
 """Stands where the signature would be."""
@@ -33,6 +32,8 @@ _ASKING: Final = ("_authenticate_and_authorize_normal_action", "_authenticate_an
 
 def in_place(inside_a_call: Callable[[], bool]) -> ExitStack:
     """The shortcuts, until the stack is closed. `inside_a_call` tells a client's call from signing by hand."""
+    from moto.core.authorization import ActionAuthenticatorMixin  # functions load this module, and no moto
+
     with ExitStack() as stack:
         stack.enter_context(patch.object(SigV4Auth, "add_auth", _named_only(inside_a_call)))
         stack.enter_context(patch.object(UserAgentString, "to_string", _said_once()))
