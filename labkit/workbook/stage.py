@@ -11,7 +11,6 @@ import contextlib
 import copy
 import io
 import linecache
-import math
 import os
 import tempfile
 from collections import deque
@@ -155,13 +154,14 @@ class Stage:
         """Run the check cell of an exercise and see whether it leaves the account alone."""
         own = next(one.check for one in self.lab.source.exercises() if one.name == exercise)
         line = own.body if own else 0
-        before, soonest = self._account(), self._soonest()
+        before, due = self._account(), self.sandbox.clock.next_due
         report = self._run(check_source(own, exercise), f"check of {exercise}", line)
         if not hasattr(report, "findings"):
             raise CellBroke(line, f"The check cell of {exercise!r} does not end with `lab.check(...)`.")
         after = self._account()
         # While the check ran, real time went on. What became due by that is not the check's doing.
-        came_due = abs(after[2] - before[2]) < 1e-6 and self.sandbox.clock.time() >= soonest
+        stood = abs(after[2] - before[2]) < 1e-6
+        came_due = stood and due is not None and due <= self.sandbox.clock.time()
         return Outcome(report, touched="" if came_due else _difference(before, after))
 
     def answer(
@@ -240,10 +240,6 @@ class Stage:
             where = f" in line {place} of the cell" if place else ""
             at = line + place - 1 if place else line
             raise CellBroke(at, f"It stopped with {describe(error)}{where}.") from error
-
-    def _soonest(self) -> float:
-        """When the next piece of work in the account is due."""
-        return min((item.when for item in self.sandbox.clock.waiting), default=math.inf)
 
     def _account(self) -> tuple[str, int, float]:
         sandbox = self.sandbox
