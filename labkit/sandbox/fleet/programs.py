@@ -161,7 +161,7 @@ def _function(name: str, value: object) -> Code | None:
     return value
 
 
-def _print(*values: object, sep: str | None = " ", end: str | None = "\n", **_: Any) -> None:
+def _print(*values: object, sep: str | None = " ", **_: Any) -> None:
     say = said.get()
     if say is not None:
         say(("" if sep is None else sep).join(str(value) for value in values))

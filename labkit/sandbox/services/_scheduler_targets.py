@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from labkit.sandbox import current
+from labkit.sandbox.authorization.clients import failed, fitted, in_role
 from labkit.sandbox.delivery import Letter
-from labkit.sandbox.parcels import Failure, Parcel, Phase, Refused, Retry, Unavailable
+from labkit.sandbox.parcels import Failure, Parcel, Phase, Refused, Retry
 from labkit.sandbox.services._scheduler_checks import PRINCIPAL, UNIVERSAL
 
 _DOUBLING, _LONGEST_WAIT, _JITTER = 10, 512.0, 0.1
@@ -156,19 +157,18 @@ def call(parcel: Parcel) -> str:
         raise Refused("UnknownOperationException", f"There is no API action {parcel.target}.")
     shape = client.meta.service_model.operation_model(operation).input_shape
     try:
-        params = _fit(json.loads(parcel.body), shape)
+        params = fitted(json.loads(parcel.body), shape)
         answer = client._make_api_call(operation, params)
     except ParamValidationError as error:
         raise Refused("ValidationException", str(error)) from None
     except ValueError as error:
         raise Refused("ValidationException", f"The input is not JSON: {error}") from None
     except ClientError as error:
-        raise _failed(error) from None
+        raise failed(error) from None
     return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
 
 
 def _client(parcel: Parcel) -> Any:
-    import boto3
     from botocore.exceptions import UnknownServiceError
 
     from labkit.sandbox.authorization.account import issue_session, trusts
@@ -180,31 +180,6 @@ def _client(parcel: Parcel) -> Any:
         raise Refused("AccessDenied", decision.aws_message, decision.sentence)
     name = parcel.target.removeprefix(UNIVERSAL).partition(":")[0].lower()
     try:
-        return boto3.client(
-            _NAMES.get(name, name), region_name=parcel.source.split(":")[3], aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
-        )  # fmt: skip
+        return in_role(_NAMES.get(name, name), parcel.source.split(":")[3], keys)
     except (UnknownServiceError, ValueError):
         raise Refused("UnknownServiceException", f"There is no service {name}.") from None
-
-
-def _fit(value: Any, shape: Any) -> Any:
-    """Parameters with the names that the model has: Scheduler takes `QueueUrl` for all services."""
-    kind = getattr(shape, "type_name", "")
-    if kind == "structure" and isinstance(value, dict):
-        names = {member.lower(): member for member in shape.members}
-        fitted = {names.get(key.lower(), key): item for key, item in value.items()}
-        return {key: _fit(item, shape.members.get(key)) for key, item in fitted.items()}
-    if kind == "list" and isinstance(value, list):
-        return [_fit(item, shape.member) for item in value]
-    if kind == "map" and isinstance(value, dict):
-        return {key: _fit(item, shape.value) for key, item in value.items()}
-    return value
-
-
-def _failed(error: Any) -> Refused | Unavailable:
-    said = error.response.get("Error", {})
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-    code, message = str(said.get("Code", "")), str(said.get("Message", ""))
-    later = status >= 500 or status == 429 or "Throttl" in code or "TooManyRequests" in code
-    return Unavailable(code, message) if later and code != "NotSimulated" else Refused(code, message)

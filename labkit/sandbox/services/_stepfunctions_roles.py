@@ -61,16 +61,12 @@ def client(run: Run, service: str) -> Any:
 
 
 def _made(run: Run, service: str) -> Any:
-    import boto3
-
     from labkit.sandbox.authorization.account import issue_session
+    from labkit.sandbox.authorization.clients import in_role
 
     keys = None
     if trusted(run.role, run.machine_arn):
         keys = issue_session(run.role, run.name[:64], duration=_LASTING)
     if keys is None:
         raise StateFailed("States.Permissions", NOT_TRUSTED)
-    return boto3.client(
-        service, region_name=run.arn.split(":")[3], aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
-    )  # fmt: skip
+    return in_role(service, run.arn.split(":")[3], keys)
