@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from labkit.judging.containers import ClusterView, ServiceView
 from labkit.judging.functions import FunctionView
 from labkit.judging.queues import QueueView
 from labkit.judging.tables import TableView
@@ -93,6 +94,14 @@ class World:
     def function(self, name: str, region: str | None = None) -> FunctionView | None:
         """The Lambda function of this name, or None."""
         return FunctionView.find(self, name, region or self.sandbox.region)
+
+    def cluster(self, name: str, region: str | None = None) -> ClusterView | None:
+        """The active ECS cluster of this name, or None."""
+        return ClusterView.find(self, name, region or self.sandbox.region)
+
+    def service(self, cluster: str, name: str, region: str | None = None) -> ServiceView | None:
+        """The active ECS service of this name in a cluster, or None."""
+        return ServiceView.find(self, cluster, name, region or self.sandbox.region)
 
     def traffic(self, profile: Profile, send: Callable[[Request], Any], **settings: Any) -> Traffic:
         """Requests that arrive by themselves, as this check's seed says; see `labkit.workload.Traffic`."""

@@ -36,6 +36,7 @@ _PLACES: Final = {
     "ec2": ("moto.ec2.models", "ec2_backends"),
     "ecr": ("moto.ecr.models", "ecr_backends"),
     "ecs": ("moto.ecs.models", "ecs_backends"),
+    "elasticloadbalancing": ("moto.elbv2.models", "elbv2_backends"),
     "dynamodb": ("moto.dynamodb.models", "dynamodb_backends"),
     "kinesis": ("moto.kinesis.models", "kinesis_backends"),
     "logs": ("moto.logs.models", "logs_backends"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -229,10 +230,7 @@ def _fault(proof: Proof, one: Tried) -> Problems:
 
 def _suggested(proof: Proof, criterion: str, exercise: str) -> str:
     """A bent solution that misses a criterion is a ready-made wrong answer."""
-    try:
-        for bend, outcome in proof.bent(exercise):
-            if outcome.missed == (criterion,):
-                return f" This one would do: in the solution, {bend.what}."
-    except CellBroke:
-        pass
+    with suppress(CellBroke):
+        if bend := proof.ready_made(exercise, criterion):
+            return f" This one would do: in the solution, {bend.what}."
     return ""

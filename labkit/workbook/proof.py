@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -94,17 +95,26 @@ class Proof:
         return self._messy[exercise]
 
     def bent(self, exercise: str) -> list[tuple[Bend, Outcome]]:
-        """Every bent solution of one exercise. Raises CellBroke where the lab does not come to it."""
+        """Every bent solution of one exercise, and whether it passes: its check ends at the first miss.
+
+        Raises CellBroke where the lab does not come to the exercise.
+        """
         if exercise not in self._bent:
-            with Stage(self.lab) as stage:
-                cell = bring_to(stage, exercise)
-                mark = stage.mark()
-                found = []
-                for bend in bends(cell.source):
-                    stage.back(mark)
-                    found.append((bend, stage.answer(exercise, bend.source, cell.body, BENT_SECONDS)))
-                self._bent[exercise] = found
+            self._bent[exercise] = list(self._each_bent(exercise, brief=True))
         return self._bent[exercise]
+
+    def ready_made(self, exercise: str, criterion: str) -> Bend | None:
+        """A bent solution that misses this criterion and no other. Raises CellBroke as `bent` does."""
+        with closing(self._each_bent(exercise, brief=False)) as found:
+            return next((bend for bend, outcome in found if outcome.missed == (criterion,)), None)
+
+    def _each_bent(self, exercise: str, brief: bool) -> Generator[tuple[Bend, Outcome], None, None]:
+        with Stage(self.lab) as stage:
+            cell = bring_to(stage, exercise)
+            mark = stage.mark()
+            for bend in bends(cell.source):
+                stage.back(mark)
+                yield bend, stage.answer(exercise, bend.source, cell.body, BENT_SECONDS, brief=brief)
 
     def excuses(self, exercise: str) -> dict[int, str]:
         """The reasons for survival beside the solution, by line of the solution."""

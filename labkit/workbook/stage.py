@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
 from labkit.errors import LabkitError
+from labkit.judging import run
 from labkit.judging.blame import describe
+from labkit.judging.expect import FAIL, Expect, Stop
 from labkit.workbook.assemble import check_source, predict_source, setup_source
 from labkit.workbook.bind import Lab
 from labkit.workbook.limit import TooLong, at_most, prepare
@@ -96,6 +98,20 @@ class Mark:
     snapshots: dict[str, Snapshot]
 
 
+class _Brief(Expect):
+    """Ends a check at the first criterion that is missed: from there on it cannot pass."""
+
+    def _judge(self, *told: Any, **more: Any) -> None:
+        super()._judge(*told, **more)
+        if any(one.status == FAIL for one in self.findings):
+            raise Stop
+
+    def miss(self, *told: Any, **more: Any) -> None:
+        """The learner's code ended the check already."""
+        with contextlib.suppress(Stop):
+            super().miss(*told, **more)
+
+
 class Stage:
     """A lab with its account open. A context manager; only one in a process at a time."""
 
@@ -152,17 +168,21 @@ class Stage:
 
     def check(self, exercise: str) -> Outcome:
         """Run the check cell of an exercise and see whether it leaves the account alone."""
-        own = next(one.check for one in self.lab.source.exercises() if one.name == exercise)
-        line = own.body if own else 0
         before, due = self._account(), self.sandbox.clock.next_due
-        report = self._run(check_source(own, exercise), f"check of {exercise}", line)
-        if not hasattr(report, "findings"):
-            raise CellBroke(line, f"The check cell of {exercise!r} does not end with `lab.check(...)`.")
+        report = self._report(exercise)
         after = self._account()
         # While the check ran, real time went on. What became due by that is not the check's doing.
         stood = abs(after[2] - before[2]) < 1e-6
         came_due = stood and due is not None and due <= self.sandbox.clock.time()
         return Outcome(report, touched="" if came_due else _difference(before, after))
+
+    def _report(self, exercise: str) -> Report:
+        own = next(one.check for one in self.lab.source.exercises() if one.name == exercise)
+        line = own.body if own else 0
+        report: Report = self._run(check_source(own, exercise), f"check of {exercise}", line)
+        if not hasattr(report, "findings"):
+            raise CellBroke(line, f"The check cell of {exercise!r} does not end with `lab.check(...)`.")
+        return report
 
     def answer(
         self,
@@ -171,17 +191,22 @@ class Stage:
         line: int,
         seconds: float = CASE_SECONDS,
         between: Callable[[], None] | None = None,
+        brief: bool = False,
     ) -> Outcome:
         """Run one answer and its check. Whatever the answer raises becomes an outcome without a report.
 
-        `line` is where the answer stands in lab.py; `between` is called before the check.
+        `line` is where the answer stands in lab.py; `between` is called before the check. With `brief`, the check ends
+        at the first criterion that is missed, and nobody looks at what it leaves: all it tells is whether it passes.
         """
         try:
             with at_most(seconds):
                 self._run(source, f"answer to {exercise}", line)
                 if between is not None:
                     between()
-                return self.check(exercise)
+                if not brief:
+                    return self.check(exercise)
+                with patch.object(run, "Expect", _Brief):
+                    return Outcome(self._report(exercise))
         except TooLong:
             return Outcome(None, f"It did not end within {seconds:g} seconds.")
         except CellBroke as broke:
@@ -291,7 +316,5 @@ def _line_in(error: BaseException, file: str) -> int:
 @contextlib.contextmanager
 def _fixed_seed() -> Iterator[None]:
     """Inside, every check draws the same random values."""
-    from labkit.judging import run
-
     with patch.object(run, "secrets", SimpleNamespace(randbelow=lambda most: SEED % most)):
         yield

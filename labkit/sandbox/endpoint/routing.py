@@ -32,7 +32,7 @@ _UNSIGNED_ACTIONS: Final = frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebId
 _COGNITO_KEYS: Final = re.compile(
     r"/([a-z]{2}(?:-[a-z]+)+-\d)_\w+/\.well-known/(?:jwks\.json|openid-configuration)"
 )
-FRONTS: Final = ("execute-api", "lambda-url")
+FRONTS: Final = ("execute-api", "lambda-url", "elb")
 """Labels of host names behind which a learner's own API or function answers, not a service of AWS."""
 
 

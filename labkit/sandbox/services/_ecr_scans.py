@@ -7,7 +7,8 @@ the severity and the upstream versions of its record; the versions are compared 
 
 Sources: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-basic.html (once in 24 hours for each
 image, push included), https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html (ECR Image Scan);
-the description of a failed scan as in https://github.com/aws/containers-roadmap/issues/798; the CVEs:
+the
+description of a failed scan as learners of public repositories quote it; the CVEs:
 https://nvd.nist.gov/vuln/detail/CVE-2014-0160, .../CVE-2014-6271, .../CVE-2022-3602, .../CVE-2024-3094
 """
 

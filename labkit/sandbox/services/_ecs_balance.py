@@ -56,7 +56,7 @@ def _emptier(service: Any, newest: Any, tasks: Sequence[Any], zones: Counter[str
     from labkit.sandbox.services import _ecs_capacity as capacity
     from labkit.sandbox.services import _ecs_store as store
 
-    cluster = store.cluster(service.account_id, service.region_name, service.cluster_name)
+    cluster = store.cluster(launches.backend(service), service.cluster_name)
     what = store.definition(newest.definition)
     asked = launches.asked(service, newest)
     for place in capacity.choose(launches.backend(service), cluster, what, 1, asked, running=tasks):

@@ -61,7 +61,11 @@ def watched(configuration: Mapping[str, Any]) -> list[str]:
 def described(configuration: Mapping[str, Any], desired: int, failures: int, state: str) -> dict[str, Any]:
     """What DescribeServiceDeployments says about it. `state` is the rollout state of the deployment."""
     if settings(configuration) is None:
-        return {"status": "DISABLED", "failureCount": failures, "threshold": threshold(configuration, desired)}
+        return {
+            "status": "DISABLED",
+            "failureCount": failures,
+            "threshold": threshold(configuration, desired),
+        }
     if state == "IN_PROGRESS":
         status = "MONITORING"
     else:

@@ -67,7 +67,13 @@ def leaving(task: Any) -> bool:
 
 
 def start(
-    service: Any, deployment: Any, count: int, running: Sequence[Any], *, replaced: int = 0, rebalance: bool = False
+    service: Any,
+    deployment: Any,
+    count: int,
+    running: Sequence[Any],
+    *,
+    replaced: int = 0,
+    rebalance: bool = False,
 ) -> bool:
     """Start tasks of a deployment. Returns whether at least one was started."""
     from labkit.sandbox.services import _ecs_capacity as capacity
@@ -75,10 +81,12 @@ def start(
     from labkit.sandbox.services import _ecs_tasks as ecs_tasks
 
     what = store.definition(deployment.definition)
-    cluster = store.cluster(service.account_id, service.region_name, service.cluster_name)
+    cluster = store.cluster(backend(service), service.cluster_name)
     if what is None or cluster is None:
         return False
-    places = capacity.choose(backend(service), cluster, what, count, asked(service, deployment), running=running)
+    places = capacity.choose(
+        backend(service), cluster, what, count, asked(service, deployment), running=running
+    )
     started, trouble = [], None
     for place in places:
         if not hasattr(place, "launch_type"):
@@ -107,7 +115,10 @@ def asked(service: Any, deployment: Any) -> dict[str, Any]:
     wanted = {name: deployment.settings.get(name) for name in _ASKED}
     wanted |= {name: service.settings.get(name) for name in _PLACED}
     if service.scheduling_strategy == "DAEMON":
-        wanted["placementConstraints"] = [*(wanted["placementConstraints"] or []), {"type": "distinctInstance"}]
+        wanted["placementConstraints"] = [
+            *(wanted["placementConstraints"] or []),
+            {"type": "distinctInstance"},
+        ]
     return {name: value for name, value in wanted.items() if value}
 
 
@@ -162,7 +173,11 @@ def placement_text(service: Any, deployment: Any, trouble: Any) -> str:
         name = trouble.arn.rpartition("/")[2]
         said = _RESOURCES.get(reason, f'encountered error "{reason}"')
         return f"{front} The closest matching (container-instance {name}) {said}. {_GUIDE}"
-    if reason in ("EMPTY CAPACITY PROVIDER", "RESOURCE", "No Container Instances were found in your cluster."):
+    if reason in (
+        "EMPTY CAPACITY PROVIDER",
+        "RESOURCE",
+        "No Container Instances were found in your cluster.",
+    ):
         reason = "No Container Instances were found in your cluster."
     return f"{front} Reason: {reason.rstrip('.')}. {_GUIDE}"
 

@@ -81,7 +81,13 @@ def plan(desired: int, bounds: Bounds, new: Count, old: Count, *, launches: bool
     # An unhealthy task goes when its replacement has settled, healthy or not.
     settled = new.healthy + new.unhealthy
     stop_unhealthy = min(new.unhealthy, max(0, settled - desired)) if new.unhealthy else 0
-    if new.unhealthy and missing and not start and not stop_unhealthy and new.all + old.all - 1 >= bounds.lower:
+    if (
+        new.unhealthy
+        and missing
+        and not start
+        and not stop_unhealthy
+        and new.all + old.all - 1 >= bounds.lower
+    ):
         stop_unhealthy = 1
     healthy = min(new.healthy, desired) + old.healthy
     spare = max(0, healthy - bounds.lower)

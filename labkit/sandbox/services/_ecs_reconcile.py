@@ -359,5 +359,3 @@ def _early(service: Any, view: View) -> bool:
         view.old or view.old_healthy or view.others
     )
     return cleared and len(view.healthy) >= enough
-
-

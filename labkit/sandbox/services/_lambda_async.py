@@ -77,7 +77,8 @@ def attempt(*fields: Any) -> None:
     try:
         calls.begin(
             function, event.via, event.payload.encode(), event.request_id, ended, *begun,
-            header=event.header, about={"InvocationType": "Event", "Attempt": begun.tries},
+            header=event.header,
+            about={"InvocationType": "Event", "Attempt": begun.tries, "PayloadBytes": len(event.payload.encode())},
         )  # fmt: skip
     except calls.Recursion as error:
         _give_up(function, event, "RetriesExhausted", None, error.status, str(error))

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from labkit.sandbox import current, delivery
 from labkit.sandbox.parcels import Parcel, Undelivered
+from labkit.sandbox.services import _stepfunctions_ecs as ecs
 from labkit.sandbox.services import _stepfunctions_engine as engine
 from labkit.sandbox.services import _stepfunctions_roles as roles
 from labkit.sandbox.states.errors import RUNTIME, NotSimulatedHere, StateFailed
@@ -39,7 +40,7 @@ _NAMES: Final = {
     "events": ("EventBridge", "AmazonEventBridge", "AmazonEventBridge"),
     "dynamodb": ("DynamoDB", "AmazonDynamoDB", "AmazonDynamoDBv2"),
     "states": ("StepFunctions", "AWSStepFunctions", "AWSStepFunctions"),
-    "lambda": ("Lambda", "AWSLambda", "AWSLambda"),
+    "lambda": ("Lambda", "AWSLambda", "AWSLambda"), "ecs": ("ECS", "AmazonECS", "AmazonECS"),
 }  # fmt: skip
 """Optimized integrations: how their errors begin, the general exception, and the service as a cause names it."""
 _AS_TEXT: Final = {"sqs": "MessageBody", "sns": "Message", "states": "Input"}
@@ -59,6 +60,8 @@ def begin(run: Run, track: Track, resource: Resource, arguments: Any) -> None:
 
             http.begin(run, track, arguments)
         else:
+            if resource.service == "ecs" and resource.pattern == "sync":
+                ecs.check(arguments if isinstance(arguments, dict) else {})
             output = _call(run, resource, arguments)
             _through(run, track, epoch, resource, output)
     except StateFailed as failure:
@@ -70,8 +73,13 @@ def _through(run: Run, track: Track, epoch: int, resource: Resource, output: Any
     if not resource.pattern:
         machine.reply(track.id, epoch, output)
         return
+    if resource.service == "ecs" and not resource.sdk and (failure := ecs.refused(output)):
+        machine.reply(track.id, epoch, None, failure)
+        return
     machine.submitted(track.id, epoch, output)
-    if resource.pattern.startswith("sync"):
+    if resource.service == "ecs" and resource.pattern == "sync":
+        ecs.wait_for(run, track, epoch, output)
+    elif resource.pattern.startswith("sync"):
         child = engine.execution_at(output["ExecutionArn"])
         waiting = getattr(child, "labkit_waiting", ())
         child.labkit_waiting = (*waiting, (run.arn, track.id, epoch, resource.pattern))
@@ -196,7 +204,7 @@ def _call(run: Run, resource: Resource, arguments: Any) -> dict[str, Any]:
     except BotoCoreError as error:
         raise StateFailed(f"{_prefix(resource, model)}.SdkClientException", str(error)) from None
     metadata = answer.pop("ResponseMetadata", {})
-    output: dict[str, Any] = _pascal(answer, operation.output_shape)
+    output: dict[str, Any] = pascal(answer, operation.output_shape)
     if resource.service == "events" and not resource.sdk and output.get("FailedEntryCount"):
         raise StateFailed("EventBridge.FailedEntry", text_of(output))
     if not resource.sdk:
@@ -250,16 +258,16 @@ def _fitted(value: Any, shape: Any) -> Any:
     return value.encode() if kind == "blob" and isinstance(value, str) else value
 
 
-def _pascal(value: Any, shape: Any) -> Any:
+def pascal(value: Any, shape: Any) -> Any:
     """An answer as JSON, with members in PascalCase; the keys of maps stay as they are."""
     kind = getattr(shape, "type_name", "")
     if isinstance(value, dict):
         if kind == "map":
-            return {name: _pascal(item, shape.value) for name, item in value.items()}
+            return {name: pascal(item, shape.value) for name, item in value.items()}
         members = getattr(shape, "members", {})
-        return {name[:1].upper() + name[1:]: _pascal(item, members.get(name)) for name, item in value.items()}
+        return {name[:1].upper() + name[1:]: pascal(item, members.get(name)) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_pascal(item, getattr(shape, "member", None)) for item in value]
+        return [pascal(item, getattr(shape, "member", None)) for item in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if hasattr(value, "read"):

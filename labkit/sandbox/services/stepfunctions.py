@@ -37,7 +37,7 @@ Differs on AWS:
 - Variables may hold more than 10 MiB together. Log records are written at once, and nobody asks the role for them.
 
 Not simulated:
-- Other optimized integrations (ECS, Batch, Glue, EventBridge Scheduler...) and their .sync: such a task fails
+- Other optimized integrations (Batch, Glue, EventBridge Scheduler...) and their .sync: such a task fails
   with NotSimulated, and so does one with Credentials for another account; Parquet and manifests in an ItemReader.
   StopExecution does not stop nested executions.
 - The raw request and response of an HTTP task in TestState (TRACE, revealSecrets), private connections.

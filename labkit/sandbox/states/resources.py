@@ -27,15 +27,22 @@ OPTIMIZED: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("dynamodb", "updateItem"): ("",),
     ("dynamodb", "deleteItem"): ("",),
     ("http", "invoke"): ("",),
+    ("ecs", "runTask"): ("", "sync", "waitForTaskToken"),
 }
 """Integrations that are simulated here -> their patterns on AWS ("" is request-response)."""
 OTHERS: Final = frozenset(
     {
-        "apigateway", "athena", "batch", "bedrock", "codebuild", "ecs", "eks", "elasticmapreduce", "emr-containers",
+        "apigateway", "athena", "batch", "bedrock", "codebuild", "eks", "elasticmapreduce", "emr-containers",
         "emr-serverless", "glue", "databrew", "mediaconvert", "sagemaker", "ecr",
     }
 )  # fmt: skip
 """Optimized integrations that exist on AWS and are not simulated here."""
+
+
+ADDED: Final[dict[tuple[str, str], dict[str, str]]] = {
+    ("ecs", "runTask"): {"StartedBy": "AWS Step Functions"}
+}
+"""What an integration adds to the arguments; the history shows it."""
 
 
 class Resource(NamedTuple):

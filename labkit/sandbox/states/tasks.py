@@ -41,6 +41,7 @@ def begin(machine: Machine, track: Track, state: dict[str, Any]) -> None:
         scope = scope._replace(data=data)
         machine.run.inspect(afterInputPath=data)
         arguments = flow.template(state["Parameters"], scope) if "Parameters" in state else data
+    arguments = _completed(resource, arguments)
     machine.run.inspect(**{"afterArguments" if jsonata else "afterParameters": arguments})
     timeout = flow.number_of(state, "TimeoutSeconds", scope, jsonata, least=1)
     beat = flow.number_of(state, "HeartbeatSeconds", scope, jsonata, least=1)
@@ -51,6 +52,11 @@ def begin(machine: Machine, track: Track, state: dict[str, Any]) -> None:
     if resource.kind != "activity":
         started(machine, track)
     machine.host.call(machine.run, track, resource, arguments)
+
+
+def _completed(resource: Resource, arguments: Any) -> Any:
+    added = {} if resource.sdk else resources.ADDED.get((resource.service, resource.action), {})
+    return {**arguments, **added} if added and isinstance(arguments, dict) else arguments
 
 
 def token_of(machine: Machine, track: Track) -> str:

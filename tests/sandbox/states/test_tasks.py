@@ -187,9 +187,9 @@ def test_any_api_answers_in_pascal_case_with_dates(flows: Any) -> None:
 
 
 def test_what_is_not_simulated_says_so(flows: Any) -> None:
-    found = flows.run({"A": task("arn:aws:states:::ecs:runTask.sync", Parameters={})})
+    found = flows.run({"A": task("arn:aws:states:::batch:submitJob.sync", Parameters={})})
     assert found["error"] == "NotSimulated"
-    assert "ecs:runTask.sync" in found["cause"]
+    assert "batch:submitJob.sync" in found["cause"]
     retry = [{"ErrorEquals": ["States.Http.StatusCode.429", "States.Http.Socket"]}]
     call = {
         "ApiEndpoint": "https://bank.example.com",
