@@ -13,6 +13,7 @@ from labkit.errors import LabkitError, NotFound, UsageError
 from labkit.judging.card import Card, plural
 from labkit.notebook import shell
 from labkit.notebook.expected import expected
+from labkit.notebook.images import HasImages
 from labkit.notebook.loads import Loads
 from labkit.notebook.views import Views
 
@@ -39,7 +40,7 @@ BEFORE_JUMP = "before jump"
 _open_lab: Lab | None = None
 
 
-class Lab(Views, Loads):
+class Lab(Views, Loads, HasImages):
     """One open lab: its account, its checks, and the learner's progress in it. Made by `labkit.open`."""
 
     def __init__(self, built: BuiltLab, sandbox: Sandbox, progress: Progress) -> None:

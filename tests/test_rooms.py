@@ -13,6 +13,7 @@ FLOORS = [
     "pins",
     "sandbox",
     "workload",
+    "cost",
     "judging",
     "drawing",
     "course",

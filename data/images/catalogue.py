@@ -22,7 +22,9 @@ def handle(request, box):
     if request.path == "/health":
         return {"statusCode": 200, "body": "ok"}
     if "X-Request-Id" in request.headers:
-        box.log(f"{request.method} {request.path} request={request.headers['X-Request-Id']} version={VERSION}")
+        box.log(
+            f"{request.method} {request.path} request={request.headers['X-Request-Id']} version={VERSION}"
+        )
     return {"statusCode": 200, "body": ", ".join(FRUIT)}
 
 

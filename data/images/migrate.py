@@ -12,7 +12,9 @@ PACKAGES = {"openssl": "3.0.17", "bash": "5.2.15", "xz-utils": "5.4.1"}
 
 
 def main(box):
-    box.log(f"migrate {VERSION}: from schema {box.environment.get('FROM', '7')} to {box.environment.get('TO', '8')}")
+    box.log(
+        f"migrate {VERSION}: from schema {box.environment.get('FROM', '7')} to {box.environment.get('TO', '8')}"
+    )
 
 
 def check(box):

@@ -26,7 +26,9 @@ def handle(request, box):
         box.log(f"ERROR no template: {error}")
         return {"statusCode": 500, "body": "The template cannot be read."}
     if "X-Request-Id" in request.headers:
-        box.log(f"{request.method} {request.path} request={request.headers['X-Request-Id']} version={VERSION}")
+        box.log(
+            f"{request.method} {request.path} request={request.headers['X-Request-Id']} version={VERSION}"
+        )
     return {"statusCode": 200, "body": greeting.replace("NAME", request.path.rpartition("/")[2] or "friend")}
 
 

@@ -64,7 +64,13 @@ class Period:
         """Usage that happened at one moment: that of an event."""
         arn = resource or event.resource
         return Usage(
-            service or event.service, unit, amount, arn, event.time, event.time, self.region_of(event.resource)
+            service or event.service,
+            unit,
+            amount,
+            arn,
+            event.time,
+            event.time,
+            self.region_of(event.resource),
         )
 
     def span(

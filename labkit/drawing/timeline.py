@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from labkit.drawing.lanes import states, teller
+from labkit.drawing.lanes import states, tasks, teller
 from labkit.drawing.picture import Picture
 from labkit.drawing.timeline_counts import count
 from labkit.drawing.timeline_history import Source, happened
@@ -39,7 +39,8 @@ def timeline(
     kind: str = "messages",
     since: int | float | datetime | timedelta | None = None,
 ) -> Picture:
-    """The lives of messages (`kind="messages"`), the calls (`kind="calls"`), an execution (`kind="states"`) over time.
+    """What happened over time: the lives of messages (`kind="messages"`), calls, deliveries, runs of functions,
+    an execution (`kind="states"`) or the tasks of ECS (`kind="tasks"`).
 
     `source` is a sandbox or a trace. `resource` is a name, an ARN or a URL: only what has to do with it. `since` is
     a `trace.mark()`, a time (a datetime, or seconds since 1970), or how long ago (a timedelta).
@@ -47,13 +48,8 @@ def timeline(
     """
     tell = teller(kind)
     past = happened(source, cut(short_name(resource), 200) if resource else "")
-    if (
-        kind == "messages"
-        and past.resource
-        and past.resource not in past.names
-        and past.resource in states.names(past)
-    ):
-        tell = states.story  # a state machine or an execution was named
+    if kind == "messages" and past.resource and past.resource not in past.names:
+        tell = next((one.story for one in (states, tasks) if past.resource in one.names(past)), tell)
     story = tell(past)
     if past.resource and past.resource not in story.known and past.resource not in past.names:
         raise NotFound("resource", past.resource, dict.fromkeys((*story.known, *past.names)))

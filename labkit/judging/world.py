@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from labkit.sandbox import Rehearsal, Sandbox
     from labkit.sandbox.clock import Clock
     from labkit.sandbox.trace import Trace
-    from labkit.workload import Player, Profile, Request, Traffic, Workers
+    from labkit.workload import Player, Profile, Traffic, Workers
+    from labkit.workload.http import Target
 
 _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
@@ -103,11 +104,17 @@ class World:
         """The active ECS service of this name in a cluster, or None."""
         return ServiceView.find(self, cluster, name, region or self.sandbox.region)
 
-    def traffic(self, profile: Profile, send: Callable[[Request], Any], **settings: Any) -> Traffic:
+    def push_image(self, program: str, repository: str, tag: str | None = "latest", **changes: Any) -> str:
+        """Push an image as the checker: a program by name, or its text; its digest. See `labkit.workload.pushing`."""
+        from labkit.workload.pushing import push
+
+        return push(lambda region: self.client("ecr", region or None), program, repository, tag, **changes)
+
+    def traffic(self, profile: Profile, to: Target, **settings: Any) -> Traffic:
         """Requests that arrive by themselves, as this check's seed says; see `labkit.workload.Traffic`."""
         from labkit.workload import Traffic
 
-        return Traffic(self.sandbox, profile, send, **{"seed": self.seed, **settings})
+        return Traffic(self.sandbox, profile, to, **{"seed": self.seed, **settings})
 
     def workers(self, queue_url: str, **settings: Any) -> Workers:
         """Workers of the checker on a queue; see `labkit.workload.Workers`."""

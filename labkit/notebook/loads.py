@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labkit.sandbox import Sandbox
-    from labkit.workload import Player, Profile, Request, Traffic, Workers
+    from labkit.workload import Player, Profile, Records, Traffic, Workers
+    from labkit.workload.http import Target
+    from labkit.workload.slo import Report
 
 
 class Loads(ABC):
@@ -23,15 +25,29 @@ class Loads(ABC):
     def traffic(
         self,
         profile: Profile,
-        send: Callable[[Request], Any],
+        to: Target,
         users: Sequence[str] | Mapping[str, float] = ("",),
         evenly: bool = False,
+        **settings: Any,
     ) -> Traffic:
-        """Requests as `profile` says, such as `labkit.workload.steady(50, seconds=60)`, each made by `send`."""
+        """Requests as `profile` says, such as `labkit.workload.steady(50, seconds=60)`.
+
+        They go `to` a function that makes one, the address of a load balancer (`f"http://{dns}"`), the ARN of an ECS
+        service, or a pair (cluster, service): with `path`, `timeout`, `sample`. See `labkit.workload.Traffic`.
+        """
         from labkit.workload import Traffic
 
         self._require_open()
-        return Traffic(self._sandbox, profile, send, users=users, evenly=evenly)
+        return Traffic(self._sandbox, profile, to, users=users, evenly=evenly, **settings)
+
+    def slo(self, records: Records, **settings: Any) -> Report:
+        """How well requests kept a service level objective: `lab.slo(load.records, good=0.999, within=0.3)`.
+
+        See `labkit.workload.slo.SLO`.
+        """
+        from labkit.workload.slo import SLO
+
+        return SLO(**settings).of(records)
 
     def workers(self, queue_url: str, **settings: Any) -> Workers:
         """Workers on a queue: `lab.workers(url, count=4, seconds=0.5, handle=work)`. See `labkit.workload.Workers`."""

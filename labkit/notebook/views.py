@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from labkit.drawing.diagram import Diagram
     from labkit.drawing.picture import Picture
     from labkit.notebook.awscli import CliResult
+    from labkit.notebook.bill import BillCard, PriceCard
     from labkit.notebook.console_live import ConsoleView
     from labkit.notebook.inbox import Inbox
     from labkit.notebook.live import View
@@ -53,10 +54,11 @@ class Views(ABC):
         kind: str = "messages",
         since: int | float | datetime | timedelta | None = None,
     ) -> Picture:
-        """What happened on the lab's clock: the lives of messages; of a state machine or execution, every attempt.
+        """What happened on the lab's clock: the lives of messages; of a state machine or execution, every attempt;
+        of a service or cluster of ECS, every task.
 
         `kind="deliveries"` tells what services handed to each other, with every try; `kind="functions"` the runs
-        of functions; `kind="states"` the latest execution; `kind="calls"` the calls.
+        of functions; `kind="states"` the latest execution; `kind="tasks"` all tasks; `kind="calls"` the calls.
         """
         from labkit.drawing.timeline import timeline
 
@@ -75,6 +77,13 @@ class Views(ABC):
         self._require_open()
         return draw_states(self._sandbox, machine, execution, data)
 
+    def placement(self, cluster: str | None = None) -> Picture:
+        """Where the tasks of an ECS cluster stand: by capacity provider and zone, on EC2 by instance."""
+        from labkit.drawing.placement import placement
+
+        self._require_open()
+        return placement(self._sandbox, cluster)
+
     def console(self, service: str | None = None, most: int = 12) -> ConsoleView:
         """The account at a glance: resources by service, the clock, the last errors and events."""
         from labkit.notebook.console_live import ConsoleView
@@ -91,6 +100,29 @@ class Views(ABC):
 
         self._require_open()
         return Inbox.of(self._sandbox, to)
+
+    def bill(
+        self,
+        since: int | float | datetime | timedelta | None = None,
+        by: str = "service",
+        scale: float | str = 1,
+    ) -> BillCard:
+        """What the account would cost on AWS: since a moment (a `trace.mark()`, a time, how long ago) or in all.
+
+        `by` is "service", "resource" or "tag" (`project`; another one as "tag:owner"). `scale` multiplies what happened;
+        "month" is a month that goes on like this. `.total` is the number.
+        """
+        from labkit.notebook.bill import bill_card
+
+        self._require_open()
+        return bill_card(self._sandbox, since, by, scale)
+
+    def price(self, service: str, unit: str, amount: float, region: str | None = None) -> PriceCard:
+        """What so much would cost in a month: `lab.price("sqs", "requests", 50_000_000)`. `.cost` is the number."""
+        from labkit.notebook.bill import price_card
+
+        self._require_open()
+        return price_card(self._sandbox, service, unit, amount, region)
 
     def watch(self, resource: str | None = None) -> View:
         """Your queues, one of them, or a state machine, as a figure that follows each cell. `.stop()` ends it."""

@@ -146,6 +146,16 @@ class Clock:
         self._keep_offset()
         return done
 
+    def pass_to(self, moment: float) -> bool:
+        """Let time pass to a moment (seconds since 1970) before which nothing is due, on a paused clock.
+
+        Returns whether it did: False when work is due before, or the clock runs by itself. Quicker than `advance`.
+        """
+        if not self._still or (self._heap and self._heap[0][0] <= moment):
+            return False
+        self._go_to(moment)
+        return True
+
     def catch_up(self) -> int:
         """Play what fell due while nobody looked, and what that brings at once.
 

@@ -21,6 +21,7 @@ KNOWN: Final[dict[str, str]] = {
     "api.throttle": "share of API calls that are throttled",
     "delivery.duplicate": "share of deliveries from one service to another that are made twice",
     "delivery.unavailable": "share of attempts of one service to deliver to another that find the target down",
+    "ecr.dockerhub_limit": "share of pulls from Docker Hub that it refuses: toomanyrequests",
     "events.entry_fails": "share of PutEvents entries that come back with an ErrorCode",
     "sqs.batch_entry_fails": "share of SendMessageBatch entries that come back under Failed",
     "sqs.disorder": "share of deliveries from standard queues that overtake or fall behind",

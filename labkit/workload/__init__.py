@@ -14,10 +14,12 @@ from __future__ import annotations
 from labkit.workload.play import Player, play
 from labkit.workload.profiles import Profile, ramp, spike, steady, wave
 from labkit.workload.records import Record, Records
+from labkit.workload.slo import SLO
 from labkit.workload.traffic import Request, Traffic
 from labkit.workload.workers import Handled, Workers
 
 __all__ = [
+    "SLO",
     "Handled",
     "Player",
     "Profile",

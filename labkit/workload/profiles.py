@@ -11,7 +11,9 @@ from typing import Final
 from labkit.errors import UsageError
 
 MOST: Final = 1_000_000
-"""Requests in one profile at most. More is a typing mistake, or a story for a sample."""
+"""Requests that are made at most. A profile may have more when one of them stands for many: see `sample`."""
+LARGEST: Final = 1_000_000_000
+"""Requests in one profile at most. More is a typing mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,28 @@ class Profile:
         """About how many requests it makes, from a thousand readings of the rate."""
         step = self.seconds / 1_000
         return sum(self.rate((place + 0.5) * step) for place in range(1_000)) * step
+
+    def sampled(self, sample: int) -> Profile:
+        """The same course with one request for every `sample`."""
+        if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
+            raise UsageError(
+                f"sample is how many requests one stands for, a whole number such as 20. It is {sample!r}."
+            )
+        rate = self.rate
+        thinned = (
+            self
+            if sample == 1
+            else Profile(
+                lambda at: rate(at) / sample, self.seconds, self.peak / sample, f"{self.words}, 1 in {sample:,}"
+            )
+        )
+        if (count := thinned.expected) > MOST:
+            needed = math.ceil(self.expected / MOST)
+            raise UsageError(
+                f"That makes about {count:,.0f} requests; {MOST:,} are the most. Lower the rate or the time, or "
+                f"let one request stand for many: sample={needed}."
+            )
+        return thinned
 
     def arrivals(self, dice: random.Random) -> Iterator[float]:
         """When requests come, in seconds from the beginning.
@@ -116,8 +140,8 @@ def _check(seconds: float, **rates: float) -> None:
 
 
 def _sized(profile: Profile) -> Profile:
-    if (count := profile.expected) > MOST:
+    if (count := profile.expected) > LARGEST:
         raise UsageError(
-            f"That makes about {count:,.0f} requests; {MOST:,} are the most. Lower the rate or the time."
+            f"That makes about {count:,.0f} requests; {LARGEST:,} are the most. Lower the rate or the time."
         )
     return profile

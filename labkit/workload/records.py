@@ -14,7 +14,8 @@ class Record(NamedTuple):
     """One request. `at` is when it came, in seconds from the beginning; `latency` is in seconds.
 
     `status` is an HTTP status: 200 for a call that returned, 429 and others for AWS's refusals, 0 when the code
-    itself failed. `error` is AWS's error code or the name of the exception, or nothing.
+    itself failed, or no answer came. `error` is AWS's error code, the name of the exception, or nothing. `weight` is
+    how many requests it stands for.
     """
 
     number: int
@@ -23,6 +24,7 @@ class Record(NamedTuple):
     user: str = ""
     status: int = 200
     error: str = ""
+    weight: int = 1
 
     @property
     def ok(self) -> bool:
@@ -40,6 +42,14 @@ class Records(Sequence[Record]):
         """Keep one more."""
         self._records.append(record)
 
+    def numbered(self, number: int) -> Record:
+        """The request with this number, where all from the first on are kept."""
+        return self._records[number - 1]
+
+    def replace(self, record: Record) -> None:
+        """Keep this in place of what is known of the request with its number."""
+        self._records[record.number - 1] = record
+
     def __getitem__(self, place: int | slice) -> Record | Records:  # type: ignore[override]
         found = self._records[place]
         return Records(found) if isinstance(found, list) else found
@@ -56,9 +66,18 @@ class Records(Sequence[Record]):
         return Records([one for one in self._records if not one.ok])
 
     @property
+    def requests(self) -> int:
+        """How many requests they stand for. More than `len(...)` when only a sample was sent."""
+        return sum(one.weight for one in self._records)
+
+    @property
     def errors(self) -> Counter[str]:
         """How many failed, by error."""
-        return Counter(one.error or str(one.status) for one in self._records if not one.ok)
+        found: Counter[str] = Counter()
+        for one in self._records:
+            if not one.ok:
+                found[one.error or str(one.status)] += one.weight
+        return found
 
     def by(self, user: str) -> Records:
         """The requests of one user."""
@@ -72,7 +91,8 @@ class Records(Sequence[Record]):
         """The share (0 to 1) that was answered well within so many seconds: what an SLO counts."""
         if not self._records:
             return 1.0
-        return sum(one.ok and one.latency <= within for one in self._records) / len(self._records)
+        good = sum(one.weight for one in self._records if one.ok and one.latency <= within)
+        return good / self.requests
 
     def percentile(self, share: float) -> float:
         """The latency in seconds that this share of all requests did not exceed. 0.0 for none."""
@@ -83,8 +103,10 @@ class Records(Sequence[Record]):
             return "No requests were made."
         middle, high = self.percentile(0.5), self.percentile(0.99)
         failed = ", ".join(f"{count:,} x {error}" for error, count in self.errors.most_common(5))
+        count = self.requests
+        sample = "" if count == len(self) else f" ({len(self):,} were sent, each stands for {count / len(self):,.0f})"
         return (
-            f"Requests: {len(self):,}. Answered well: {self.share_good():.2%}. "
+            f"Requests: {count:,}{sample}. Answered well: {self.share_good():.2%}. "
             f"Latency: half within {middle * 1000:,.0f} ms, 99 % within {high * 1000:,.0f} ms."
             + (f" Failed: {failed}." if failed else "")
         )

@@ -230,6 +230,66 @@ def receive_twice(world: World, expect: Expect, *, look_twice: Callable[..., Any
 
 # -- 00.5 ------------------------------------------------------------------------------------------------
 
+A_MONTH: Final = 50_000_000
+
+
+@exercise(
+    "Predict a bill, then ask the meter",
+    points=10,
+    minutes=5,
+    hints=(
+        "Not every request costs something. Take off the free ones first. Then look for what the price is for: "
+        "one request, or many?",
+        "Millions of requests, times the price of a million. `lab.price` takes the service, the unit and how many: the "
+        "service is `sqs`, the unit `requests`. See https://aws.amazon.com/sqs/pricing/",
+        '```\nmonthly_bill = (50 - ____) * 0.40\nlab.price("sqs", "requests", 50_000_000)\n```',
+    ),
+)
+def predict_a_bill(world: World, expect: Expect, *, monthly_bill: float) -> None:
+    """A prediction of the bill that is not far off, and the meter's own answer beside it."""
+    from labkit.cost.meter import estimate
+
+    line = estimate("sqs", "requests", A_MONTH, world.sandbox.region)
+    cost = line.cost - line.free
+    guess = (
+        monthly_bill
+        if isinstance(monthly_bill, (int, float)) and not isinstance(monthly_bill, bool)
+        else None
+    )
+    near = guess is not None and abs(guess - cost) <= 0.2 * cost
+    if guess is None:
+        seen = f"`monthly_bill` is {monthly_bill!r}, which is no number."
+    elif near:
+        seen = f"You predicted ${guess:,.2f}."
+    elif guess <= 0:
+        seen = f"You predicted ${guess:,.2f}. Nobody gets that bill."
+    else:
+        far = f"{guess / cost:,.1f} times as much" if guess > cost else f"only {guess / cost:.2g} of it"
+        seen = f"You predicted ${guess:,.2f}. Compared with the meter's answer, that is {far}."
+    expect(
+        "near",
+        near,
+        "Your prediction is within 20 % of what the meter says.",
+        seen=seen,
+        why="A price is for a million requests, and some requests are free. Who mixes that up is wrong by far, not by a bit.",
+        action="Put a number of US dollars into `monthly_bill`: how many millions do you pay for, and what is one million?",
+    )
+    asked = world.trace.where(service="lab", action="PriceAsked", resource="sqs requests", caller="learner")
+    amounts = sorted({float(event.params["Amount"]) for event in asked})
+    expect(
+        "asked",
+        A_MONTH in amounts,
+        "You have asked the meter about 50 million requests of SQS.",
+        seen=f"You asked about {' and '.join(f'{one:,.0f}' for one in amounts)} requests."
+        if amounts
+        else "The meter was not asked about requests of SQS.",
+        why="A prediction is only worth something when you compare it.",
+        action='Call `lab.price` with "sqs", "requests" and the number of requests.',
+    )
+
+
+# -- 00.6 ------------------------------------------------------------------------------------------------
+
 
 @exercise(
     "Break everything, then undo it",

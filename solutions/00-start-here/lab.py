@@ -11,6 +11,7 @@
 #     objectives:
 #       - Run cells, read the report of a check, and ask for hints.
 #       - Move the lab's clock instead of waiting.
+#       - Predict what something would cost, and ask the cost meter.
 #       - Say what is simulated here, break it, and undo it.
 # ---
 
@@ -287,7 +288,72 @@ def look_twice(queue_url):
 lab.check("receive_twice", look_twice=look_twice)
 
 # %% [markdown]
-# ## 00.5 · Break everything, then undo it
+# ## The cost meter
+#
+# Nothing here costs anything. On AWS it would, and a meter tells you how much: it counts the calls in the trace, and how long
+# things exist, and looks up their prices. A **free tier** is an amount per month that AWS does not charge for.
+
+# %%
+lab.bill()
+
+# %% [markdown]
+# Read the lines below the table, too. They say of which day the prices are, what is not priced, and which prices are
+# **unverified**: nobody of us has read them in AWS's own text yet.
+#
+# ## 00.5 · Predict a bill, then ask the meter
+#
+# *Story.* Orchard Market grows. Next month its queues will get 50 million requests. Your boss asks what that costs.
+#
+# *Task.* In the lab's Region, one million requests of a standard queue costs 0.40 US dollars, and the first million of
+# a month is free. (This price, too, is unverified.)
+#
+# 1. Predict the bill of the month, in US dollars. Put the number into `monthly_bill`.
+# 2. Then ask the meter: `lab.price(service, unit, how_many)`. The service is `"sqs"`, the unit is `"requests"`.
+
+# %% stub exercise="predict_a_bill"
+monthly_bill = None  # US dollars
+# Then ask lab.price.
+
+# %% solution
+monthly_bill = (50 - 1) * 0.40  # survives: within 20 % is near enough
+lab.price("sqs", "requests", 50_000_000)
+
+# %% right because="the free million is forgotten, which changes little"
+monthly_bill = 20
+print(lab.price("sqs", "requests", 50_000_000))
+
+# %% right because="the number is taken from the meter's answer"
+answer = lab.price("sqs", "requests", 50e6, region="eu-west-1")
+monthly_bill = answer.cost
+
+# %% wrong because="Is 0.40 the price of one request?" finds="near"
+monthly_bill = (50_000_000 - 1_000_000) * 0.40
+lab.price("sqs", "requests", 50_000_000)
+
+# %% wrong because="Did you write cents?" finds="near"
+monthly_bill = 1960
+lab.price("sqs", "requests", 50_000_000)
+
+# %% wrong because="Did you pay for the free million only?" finds="near"
+monthly_bill = 1 * 0.40
+lab.price("sqs", "requests", 50_000_000)
+
+# %% wrong because="Is that a text?" finds="near"
+monthly_bill = "$19.60"
+lab.price("sqs", "requests", 50_000_000)
+
+# %% wrong because="Did you ask the meter at all?" finds="asked"
+monthly_bill = 19.6
+
+# %% wrong because="Did you ask about 50 thousand, not 50 million?" finds="asked"
+monthly_bill = 19.6
+lab.price("sqs", "requests", 50_000)
+
+# %% check
+lab.check("predict_a_bill", monthly_bill=monthly_bill)
+
+# %% [markdown]
+# ## 00.6 · Break everything, then undo it
 #
 # *Story.* People learn most from what they break. So the lab has an undo.
 #
@@ -361,8 +427,6 @@ with labkit.expected(LabkitError):
 
 # %% [markdown]
 # ## Finish
-#
-# One exercise comes later: reading what something costs. It needs the cost meter, which is not built yet.
 #
 # The next cell shows the whole course. The one after it lists the topics of the syllabus and the exercises that cover them:
 # open a line to see its table. The last cell empties the account, so that the next lab starts clean. Your progress stays. If

@@ -31,7 +31,9 @@ METERS: Final = {
     "elbv2": "elbv2",
 }
 """Service as the price table calls it -> its module here."""
-FREE: Final = frozenset({"iam", "sts", "ecs", "application-autoscaling", "resourcegroupstaggingapi", "tagging"})
+FREE: Final = frozenset(
+    {"iam", "sts", "ecs", "application-autoscaling", "resourcegroupstaggingapi", "tagging"}
+)
 """Services whose calls cost nothing. ECS is paid for through what its tasks run on.
 
 "IAM, STS, and CloudFormation incur no charges":

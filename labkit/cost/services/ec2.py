@@ -26,7 +26,10 @@ def usage(period: Period) -> Iterator[Usage]:
     """Instances by type, and NAT gateways."""
     for region, store in period.stores("ec2", "ec2_backends"):
         for instance in list(store.all_instances()):
-            begin, arn = moment(instance.launch_time), f"arn:aws:ec2:{region}:{period.sandbox.account}:instance/"
+            begin, arn = (
+                moment(instance.launch_time),
+                f"arn:aws:ec2:{region}:{period.sandbox.account}:instance/",
+            )
             if begin is None or instance.state == "stopped":
                 continue
             end = period.end

@@ -38,7 +38,9 @@ def of_task(period: Period, region: str, task: Any) -> Iterator[Usage]:
     """What one task is billed. Nothing before its image is pulled, and nothing on instances."""
     begin = getattr(task, "pull_started_at", None)
     spot = task.capacity_provider_name == "FARGATE_SPOT"
-    if begin is None or not (spot or task.launch_type == "FARGATE" or task.capacity_provider_name == "FARGATE"):
+    if begin is None or not (
+        spot or task.launch_type == "FARGATE" or task.capacity_provider_name == "FARGATE"
+    ):
         return
     seconds = billed_seconds(begin, task.stopped_at, period)
     if not seconds:
@@ -68,5 +70,6 @@ def billed_seconds(begin: float, stopped: float | None, period: Period) -> int:
 
 def _is_arm(task: Any) -> bool:
     return any(
-        one.get("name") == "ecs.cpu-architecture" and one.get("value") == "arm64" for one in task.attributes or ()
+        one.get("name") == "ecs.cpu-architecture" and one.get("value") == "arm64"
+        for one in task.attributes or ()
     )

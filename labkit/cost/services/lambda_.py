@@ -37,7 +37,9 @@ def usage(period: Period) -> Iterator[Usage]:
             continue
         memory, architecture = settings.of(event.resource)
         arm = "_arm" if architecture == "arm64" else ""
-        milliseconds = math.ceil(float(event.params.get("DurationMs") or 0) + float(event.params.get("InitMs") or 0))
+        milliseconds = math.ceil(
+            float(event.params.get("DurationMs") or 0) + float(event.params.get("InitMs") or 0)
+        )
         arn = _bare(event.resource)
         yield period.at(event, f"requests{arm}", 1 + _extra(event), arn)
         yield period.at(event, f"gb_seconds{arm}", memory / 1024 * milliseconds / 1000, arn)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from labkit.cost.usage import Period, Usage
 
-LEAVES_OUT: Final = ("pipes: batches above 64 KB count once here, because the trace does not keep their size.",)
+LEAVES_OUT: Final = (
+    "pipes: batches above 64 KB count once here, because the trace does not keep their size.",
+)
 _BATCHES: Final = ("BatchDelivered", "BatchFailed")
 
 

@@ -52,7 +52,9 @@ def _entries(call: Event) -> list[Any]:
 
 def _sizes(period: Period) -> dict[int, int]:
     """Bytes that each receive brought, found by the ids of the messages."""
-    calls = {event.sequence: event for event in period.story if event.kind == "call" and event.service == "sqs"}
+    calls = {
+        event.sequence: event for event in period.story if event.kind == "call" and event.service == "sqs"
+    }
     waiting = {
         number: [_message(one) for one in _entries(call)] or [_message(call.params)]
         for number, call in calls.items()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KINDS: Final[Mapping[str, str]] = {
     "messages": "sqs", "calls": "calls", "deliveries": "deliveries", "functions": "functions",
-    "states": "states",
+    "states": "states", "tasks": "tasks",
 }  # fmt: skip
 """What `timeline(kind=...)` takes, and the module that tells it."""
 

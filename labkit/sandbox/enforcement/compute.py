@@ -90,9 +90,16 @@ def _ecs(asked: Asked) -> list[Need]:
 
 
 def _ecr(asked: Asked) -> list[Need]:
-    name = asked.text("repositoryName")
-    whole = asked.arn("ecr", f"repository/{name}") if name else asked.text("resourceArn")
-    return [Need(f"ecr:{asked.operation}", whole or "*")]
+    action = f"ecr:{asked.operation}"
+    owner = asked.text("registryId") or asked.account  # a registry is an account
+    names = (
+        [asked.text("repositoryName")] if asked.text("repositoryName") else asked.several("repositoryNames")
+    )
+    if names:
+        return [Need(action, f"arn:aws:ecr:{asked.region}:{owner}:repository/{name}") for name in names]
+    if asked.operation == "DescribeRepositories":
+        return [Need(action, f"arn:aws:ecr:{asked.region}:{owner}:repository/*")]
+    return [Need(action, asked.text("resourceArn") or "*")]
 
 
 FINDERS: Final[dict[str, Finder]] = {"lambda": _lambda, "stepfunctions": _states, "ecs": _ecs, "ecr": _ecr}

@@ -108,6 +108,12 @@ def _secret(call: Call) -> bool:
     return secret.account_id != call.account or "Deny" in str(getattr(secret, "policy", None) or "")
 
 
+def _repository(call: Call) -> bool:
+    owner = call.params.get("registryId") or call.account
+    name = call.params.get("repositoryName")
+    return owner != call.account or documents.denies(f"arn:aws:ecr:{call.region}:{owner}:repository/{name}")
+
+
 def _always(call: Call) -> bool:
     return bool(call.params)
 
@@ -124,5 +130,5 @@ _LOOKS: Final[dict[str, Callable[[Call], Any]]] = {
     "dynamodb": _named("dynamodb", "table/", "TableName", "ResourceArn"),
     "dynamodbstreams": _arns("StreamArn"),
     "kinesis": _arns("StreamARN", "ResourceARN"),
-    "ecr": _named("ecr", "repository/", "repositoryName"),
+    "ecr": _repository,
 }

@@ -73,7 +73,7 @@ class Program:
     handle: Code | None = None
     health: Code | None = None
     on_sigterm: Code | None = None
-    commands: Mapping[str, Code] = MappingProxyType({})
+    commands: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return load, (self.source, self.digest)

@@ -14,6 +14,7 @@ from typing import Final
 SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "moto.awslambda": ("lambda_", "lambda_sources"),
     "moto.dynamodb": ("dynamodb",),
+    "moto.ecr": ("ecr",),
     "moto.elbv2": ("elbv2",),
     "moto.events": ("events",),
     "moto.firehose": ("firehose",),

@@ -17,7 +17,8 @@ def refused(code: str, message: str) -> ServiceException:
 
 def invalid(parameter: str, why: str) -> ServiceException:
     return refused(
-        "InvalidParameterException", f"Invalid parameter at '{parameter}' failed to satisfy constraint: '{why}'"
+        "InvalidParameterException",
+        f"Invalid parameter at '{parameter}' failed to satisfy constraint: '{why}'",
     )
 
 

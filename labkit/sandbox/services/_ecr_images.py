@@ -101,7 +101,9 @@ def _read(text: str, given: str | None) -> tuple[dict[str, Any], str]:
             "InvalidParameterException", "image manifest mediatype not provided in manifest or parameter"
         )
     if kind in _OLD:
-        raise invalid(_MANIFEST, "This lab does not simulate manifests of Docker's schema 1. Push schema 2 or OCI")
+        raise invalid(
+            _MANIFEST, "This lab does not simulate manifests of Docker's schema 1. Push schema 2 or OCI"
+        )
     if kind not in (*SINGLE, *LISTS):
         raise invalid("imageManifestMediaType", f"'{kind}' is no media type of an image manifest")
     if manifest.get("schemaVersion") != 2:
@@ -174,7 +176,11 @@ def find(repository: Any, wanted: Params) -> tuple[Any, str, str]:
         reason = "image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'"
         return None, "InvalidImageDigest", f"Invalid request parameters: {reason}"
     if tag is not None and not _TAG.fullmatch(tag):
-        return None, "InvalidImageTag", f"Invalid request parameters: image tag should satisfy the regex '{_TAG.pattern}'"
+        return (
+            None,
+            "InvalidImageTag",
+            f"Invalid request parameters: image tag should satisfy the regex '{_TAG.pattern}'",
+        )
     image = by_tag(repository, tag) if tag is not None else by_digest(repository, digest)
     if image is not None and digest is not None and image.get_image_digest() != digest:
         if by_digest(repository, digest) is not None:
@@ -312,7 +318,12 @@ def remove(repository: Any, image: Any, tag: str | None = None) -> list[dict[str
 def tell(repository: Any, digest: str, tag: str | None, action: str) -> None:
     """A change of images: in the trace, on the event bus, and to whoever waits."""
     sandbox = current()
-    detail = {"result": "SUCCESS", "repository-name": repository.name, "image-digest": digest, "action-type": action}
+    detail = {
+        "result": "SUCCESS",
+        "repository-name": repository.name,
+        "image-digest": digest,
+        "action-type": action,
+    }
     if tag is not None:
         detail["image-tag"] = tag
     name = "ImagePushed" if action == "PUSH" else "ImageDeleted"

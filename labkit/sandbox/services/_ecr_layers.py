@@ -67,7 +67,8 @@ def complete(repository: Any, upload_id: str, digests: list[str]) -> dict[str, A
     del repository.uploads[upload_id]
     if digest in kept(repository):
         raise refused(
-            "LayerAlreadyExistsException", f"The layer with digest '{digest}' already exists {_where(repository)}"
+            "LayerAlreadyExistsException",
+            f"The layer with digest '{digest}' already exists {_where(repository)}",
         )
     kept(repository)[digest] = content
     repository.layers[digest] = len(content)
@@ -80,7 +81,8 @@ def download_url(repository: Any, digest: str) -> str:
     content = kept(repository).get(digest)
     if content is None:
         raise refused(
-            "LayersNotFoundException", f"Layers with digests '[{digest}]' could not be found {_where(repository)}"
+            "LayersNotFoundException",
+            f"Layers with digests '[{digest}]' could not be found {_where(repository)}",
         )
     if not any(digest in image.image_manifest for image in repository.images):
         raise refused(

@@ -87,16 +87,20 @@ def expired(repository: Any, text: str, now: float) -> list[Expired]:
             if digest not in claimed:
                 found[digest] = Expired(image, rule["rulePriority"])
         claimed |= {image.get_image_digest() for image in matching}
-    return [found[image.get_image_digest()] for _, image in reversed(youngest) if image.get_image_digest() in found]
+    return [
+        found[image.get_image_digest()]
+        for _, image in reversed(youngest)
+        if image.get_image_digest() in found
+    ]
 
 
 def _selects(selection: dict[str, Any], image: Any) -> bool:
     status, tags = selection["tagStatus"], image.image_tags
     if status != "tagged":
         return status == "any" or not tags
-    patterns = [
-        re.escape(one).replace(r"\*", ".*") for one in selection.get("tagPatternList") or ()
-    ] or [re.escape(one) + ".*" for one in selection["tagPrefixList"]]
+    patterns = [re.escape(one).replace(r"\*", ".*") for one in selection.get("tagPatternList") or ()] or [
+        re.escape(one) + ".*" for one in selection["tagPrefixList"]
+    ]
     return all(any(re.fullmatch(pattern, tag) for tag in tags) for pattern in patterns)
 
 

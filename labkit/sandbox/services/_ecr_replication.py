@@ -52,7 +52,10 @@ def copy(arn: str, digest: str, tag: str, region: str) -> None:
         target = backend.create_repository(source.name, None, None, None, None, [])
     layers.kept(target).update(layers.kept(source))
     target.layers.update(source.layers)
-    params = {"imageManifest": image.image_manifest, "imageManifestMediaType": image.image_manifest_media_type}
+    params = {
+        "imageManifest": image.image_manifest,
+        "imageManifestMediaType": image.image_manifest_media_type,
+    }
     if tag:
         params["imageTag"] = tag
     held = images.by_tag(target, tag) if tag else images.by_digest(target, digest)

@@ -8,8 +8,8 @@ the severity and the upstream versions of its record; the versions are compared 
 Sources: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-basic.html (once in 24 hours for each
 image, push included), https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html (ECR Image Scan);
 the
-description of a failed scan as learners of public repositories quote it; the CVEs:
-https://nvd.nist.gov/vuln/detail/CVE-2014-0160, .../CVE-2014-6271, .../CVE-2022-3602, .../CVE-2024-3094
+description of a failed scan as public repositories quote it; the CVEs: https://nvd.nist.gov/vuln/detail/CVE-2014-0160,
+.../CVE-2014-6271, .../CVE-2022-3602, .../CVE-2024-3094
 """
 
 from __future__ import annotations
@@ -60,7 +60,13 @@ def start(backend: Any, repository: Any, wanted: dict[str, str]) -> dict[str, An
 
 def _begin(backend: Any, repository: Any, image: Any) -> None:
     now = current().clock.time()
-    image.labkit_scan = {"status": "IN_PROGRESS", "description": "", "begun": now, "counts": {}, "findings": []}
+    image.labkit_scan = {
+        "status": "IN_PROGRESS",
+        "description": "",
+        "begun": now,
+        "counts": {},
+        "findings": [],
+    }
     current().clock.schedule(now + TAKES, finish, repository.arn, image.get_image_digest(), now)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from labkit.sandbox import current
+from labkit.sandbox.services import _ecs_network as network
 from labkit.sandbox.services import _ecs_roles as roles
 from labkit.sandbox.services import _ecs_store as store
 from labkit.sandbox.services._ecs_store import Container, Task
@@ -24,9 +25,7 @@ _FARGATE: Final = (
     "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
     "{what}: {why} : exit status 1"
 )
-_EC2: Final = (
-    "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: {what}: {why}"
-)
+_EC2: Final = "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: {what}: {why}"
 NO_GROUP: Final = "ResourceNotFoundException: The specified log group does not exist."
 
 
@@ -71,14 +70,7 @@ def _role(task: Task) -> str:
     """Who writes logs: the execution role, or on an instance without one, the instance's."""
     if task.execution_role_arn or is_fargate(task):
         return task.execution_role_arn
-    return instance_role(task)
-
-
-def instance_role(task: Task) -> str:
-    """The role of the container instance that a task runs on, or nothing."""
-    from labkit.sandbox.services import _ecs_instances
-
-    return str(_ecs_instances.role_of(task.container_instance_arn or ""))
+    return network.instance_role(task)
 
 
 def _backend(task: Task, region: str) -> Any:

@@ -1,5 +1,5 @@
-"""The two roles of a task. The execution role is what ECS acts in: it pulls images, reads secrets, writes logs. The task
-role is what the program calls AWS with.
+"""The two roles of a task. The execution role is what ECS acts in: it pulls images, reads secrets, writes logs. The
+task role is what the program calls AWS with.
 
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html,
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html (trust policy, session named after the
@@ -18,7 +18,8 @@ from labkit.sandbox.services._ecs_store import Task
 SERVICE: Final = "ecs-tasks.amazonaws.com"
 NOT_ASSUMABLE: Final = (
     "ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role being "
-    "passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role."
+    "passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this "
+    "role."
 )
 LASTING: Final = 6 * 3_600
 """Seconds that a task's credentials hold; they are renewed in time. Six hours are what tasks get on AWS."""

@@ -38,6 +38,7 @@ class Container:
     reason: str = ""
     health_status: str = "UNKNOWN"
     failed_checks: int = 0
+    next_check: float | None = None
     network_interfaces: list[dict[str, Any]] = field(default_factory=list)
     network_bindings: list[dict[str, Any]] = field(default_factory=list)
     managed_agents: list[dict[str, Any]] = field(default_factory=list)

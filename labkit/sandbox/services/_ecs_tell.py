@@ -1,7 +1,7 @@
 """Telling: what AWS shows of a task, and who is told when it changes.
 
-Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html (the event; health is not in it,
-times are ISO texts; the two fields `version` and `updatedAt`).
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html (the event; health is not in
+it, times are ISO texts; the two fields `version` and `updatedAt`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def shown(task: Task, *, tags: bool = True) -> dict[str, Any]:
         "enableExecuteCommand": task.enable_execute_command, "overrides": _overrides(task),
         "tags": task.tags if tags else [],
     }  # fmt: skip
-    answer |= {name: getattr(task, attribute) for name, attribute in _TEXTS.items() if getattr(task, attribute)}
+    answer |= {
+        name: getattr(task, attribute) for name, attribute in _TEXTS.items() if getattr(task, attribute)
+    }
     answer |= {
         name: getattr(task, attribute)
         for name, attribute in _TIMES.items()
@@ -158,7 +160,9 @@ def began(task: Task) -> None:
 
 
 def _event(task: Task) -> dict[str, Any]:
-    detail = {name: value for name, value in shown(task, tags=False).items() if name not in ("healthStatus", "tags")}
+    detail = {
+        name: value for name, value in shown(task, tags=False).items() if name not in ("healthStatus", "tags")
+    }
     detail["updatedAt"] = current().clock.time()
     for name in (*_TIMES, "updatedAt"):
         if name in detail:

@@ -122,7 +122,7 @@ def _forward(balancer: Any, rule: Any, action: Any, asked: Asked, now: float) ->
         found = functions.ask(group, target["Id"], asked)
         metrics.count(balancer, group, asked.weight, target=found.status, seconds=found.latency)
         return found
-    box = probes.box_of(group, target["Id"], target["Port"])
+    box = probes.box_for(group, target, now)
     sent = _sent(box, asked, now)
     idle = float(store.attribute(balancer.attrs, "idle_timeout.timeout_seconds", IDLE))
     if sent.latency > idle:
@@ -193,7 +193,7 @@ def _passed_through(balancer: Any, listener: Any, asked: Asked, now: float) -> A
     target, _ = choice.target_for(group, balancer, asked, now) if group is not None else (None, False)
     if target is None:
         return Answer(0, error="connection timed out")
-    box = probes.box_of(group, target["Id"], target["Port"])
+    box = probes.box_for(group, target, now)
     if box is None:
         return Answer(0, error="connection refused", target=target.key)
     from labkit.sandbox.fleet import boxes

@@ -43,6 +43,14 @@ def box_of(group: Any, name: str, port: int) -> Box | None:
     return found[2] if found else None
 
 
+def box_for(group: Any, target: Any, now: float) -> Box | None:
+    """The container behind a target; found anew when the one that was there is gone."""
+    kept: Box | None = target.box
+    if kept is None or (kept.exits_at is not None and now >= kept.exits_at):
+        kept = target.box = box_of(group, target["Id"], target["Port"])
+    return kept
+
+
 def address_of(group: Any, name: str) -> str:
     """The private address of a target."""
     if not name.startswith("i-"):

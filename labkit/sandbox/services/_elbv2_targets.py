@@ -54,6 +54,7 @@ class Target(dict[str, Any]):
     due: float | None = None
     slow = False
     until = 0.0
+    box: Any = None
 
     @property
     def key(self) -> str:

@@ -91,8 +91,9 @@ def _data(body: Any) -> bytes:
 # -- requests ------------------------------------------------------------------------------------------
 
 
-def _answer_requests(request: Any) -> tuple[int, dict[str, str], bytes]:
+def _answer_requests(request: Any) -> tuple[int, Any, bytes]:
     import requests
+    from urllib3 import HTTPHeaderDict
 
     timeout = (getattr(request, "req_kwargs", None) or {}).get("timeout")
     seconds = timeout[-1] if isinstance(timeout, tuple) else timeout
@@ -104,7 +105,7 @@ def _answer_requests(request: Any) -> tuple[int, dict[str, str], bytes]:
         raise requests.exceptions.ConnectionError(f"{host}: {found.error}", request=request)
     if not in_time:
         raise requests.exceptions.ReadTimeout(f"Read timed out. (read timeout={seconds})", request=request)
-    return found.status, dict(found.headers), found.body.encode()
+    return found.status, HTTPHeaderDict(found.headers), found.body.encode()
 
 
 # -- urllib --------------------------------------------------------------------------------------------

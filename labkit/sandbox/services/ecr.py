@@ -59,6 +59,7 @@ _API: Final = "moto.ecr.responses:ECRResponse"
 _MODELS: Final = "moto.ecr.models"
 _PAGE: Final = 100
 """Results a page holds by itself (API reference, maxResults)."""
+_PUT: Final = ("imageManifest", "imageManifestMediaType", "imageTag", "imageDigest")
 _TOKEN_SECONDS: Final = 12 * 3_600
 """How long an authorization token holds (API reference, GetAuthorizationToken)."""
 
@@ -114,7 +115,9 @@ def get_authorization_token(original: Any, self: Any) -> Any:
     now = current().clock.time()
     answer = []
     for registry in self._get_param("registryIds") or [self.current_account]:
-        word = hashlib.sha256(f"{current().seed} {registry} {self.access_key} {int(now)}".encode()).hexdigest()
+        word = hashlib.sha256(
+            f"{current().seed} {registry} {self.access_key} {int(now)}".encode()
+        ).hexdigest()
         answer.append(
             {
                 "authorizationToken": base64.b64encode(f"AWS:{word}".encode()).decode(),
@@ -138,7 +141,7 @@ def create_digest(original: Any, self: Any) -> None:
 def put_image(original: Any, self: Any) -> Any:
     """PutImage."""
     repository = _repository(self)
-    image = images.put(repository, self._get_params())
+    image = images.put(repository, {name: self._get_param(name) for name in _PUT})
     scans.on_push(self.ecr_backend, repository, image)
     lifecycle.plan(repository)
     tag = self._get_param("imageTag")
@@ -183,7 +186,9 @@ def list_images(original: Any, self: Any) -> Any:
 
 def _tagged(self: Any, repository: Any) -> list[Any]:
     status = (self._get_param("filter") or {}).get("tagStatus", "ANY")
-    return [one for one in repository.images if status == "ANY" or bool(one.image_tags) is (status == "TAGGED")]
+    return [
+        one for one in repository.images if status == "ANY" or bool(one.image_tags) is (status == "TAGGED")
+    ]
 
 
 # -- layers --------------------------------------------------------------------------------------------

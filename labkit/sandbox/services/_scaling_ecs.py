@@ -1,0 +1,47 @@
+"""ECS services as what is scaled: `ecs:service:DesiredCount`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.sandbox.services import _scaling_store as store
+
+
+def _service(account: str, region: str, resource_id: str) -> Any:
+    from labkit.sandbox.services import _ecs_store as ecs
+
+    found_in, parts = ecs.backend(account, region), resource_id.split("/")
+    service = found_in.services.get(f"{parts[1]}:{parts[2]}") if found_in is not None and len(parts) == 3 else None
+    return service if service is not None and service.status == "ACTIVE" else None
+
+
+def desired(account: str, region: str, resource_id: str) -> int | None:
+    """The desired count, or None when the service is gone."""
+    service = _service(account, region, resource_id)
+    return int(service.desired_count) if service is not None else None
+
+
+def actual(account: str, region: str, resource_id: str) -> int:
+    """Tasks that run."""
+    service = _service(account, region, resource_id)
+    return int(service.running_count) if service is not None else 0
+
+
+def change(account: str, region: str, resource_id: str, capacity: int) -> None:
+    """Give the service another desired count."""
+    from labkit.sandbox.services._ecs_services import set_count
+
+    service = _service(account, region, resource_id)
+    if service is not None:
+        set_count(service, capacity)
+
+
+def deploying(account: str, region: str, resource_id: str) -> bool:
+    """Whether a deployment is in progress: no scale-in meanwhile."""
+    service = _service(account, region, resource_id)
+    return service is not None and any(one.state == "IN_PROGRESS" for one in service.rollouts)
+
+
+store.RESOURCES["ecs:service:DesiredCount"] = store.Resource(
+    "desired count", "ecs", desired, actual, change, deploying
+)

@@ -1,0 +1,124 @@
+"""What the finished exercises of lab 01 do. Each check plays customers, colleagues, accidents and the passing of time."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from labkit.judging import World, question
+
+DOCS: Final = "https://docs.aws.amazon.com/AmazonECS/latest"
+CLUSTER: Final = "orchard-dev"
+
+# -- questions -------------------------------------------------------------------------------------------
+
+who_counts = question(
+    "You start three tasks with `run_task`. One of them dies at night. Nobody does anything. How many run in the morning?",
+    a="Three: ECS starts a new one",
+    b="Two",
+    c="None: they belong together",
+    answer="b",
+    because="`run_task` starts tasks, and that is all. Nobody keeps the number. A service does.",
+    why_not={
+        "a": "ECS replaces a task only for a service, which has a desired count.",
+        "c": "Each task lives by itself.",
+    },
+)
+
+moved_tag = question(
+    "A service runs three tasks of `shop:latest`. Somebody pushes another image as `latest`. Then a task dies, and the service "
+    "replaces it. What does the new task run?",
+    a="The new image: the tag points there now",
+    b="The old image, as the two others do",
+    c="Nothing: the old image is gone",
+    answer="b",
+    because="For a service, ECS looks up the digest behind a tag once in each deployment, and starts every task of this deployment "
+    "from that digest. So nothing new runs until the next deployment. A task that you run yourself has no deployment: it takes what "
+    "the tag points at when it starts.",
+    why_not={
+        "a": "So it was until 2024. Now ECS keeps the digest of the deployment. That is called version consistency.",
+        "c": "An image that has lost its tag is still in the registry, under its digest, until somebody deletes it.",
+    },
+)
+
+who_killed_it = question(
+    "A container has ended with exit code 137. What do you know?",
+    a="It needs more memory",
+    b="It was killed. Other fields say why",
+    c="The program has a bug",
+    answer="b",
+    because="137 is 128 + 9: SIGKILL. Linux sends it when memory runs out, and then the container's `reason` begins with "
+    "OutOfMemoryError. ECS sends it, too, when a program has not ended before its `stopTimeout`. Then no field speaks of memory.",
+    why_not={
+        "a": "That is one cause. The container's `reason` would say OutOfMemoryError.",
+        "c": "A program that fails by itself ends with a code of its own, often 1.",
+    },
+)
+
+
+# -- the plan --------------------------------------------------------------------------------------------
+
+
+# -- what the checks share -------------------------------------------------------------------------------
+
+
+def number(count: int, thing: str, plural: str = "") -> str:
+    """A count with its word: "1 task", "3 tasks"."""
+    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
+
+
+def newest(world: World, family: str) -> dict[str, Any] | None:
+    """The newest active revision of a family, or None."""
+    client = world.client("ecs")
+    try:
+        found = client.describe_task_definition(taskDefinition=family)["taskDefinition"]
+    except (client.exceptions.ClientException, client.exceptions.InvalidParameterException):
+        return None
+    return dict(found)
+
+
+def new_cluster(world: World) -> Any:
+    """A cluster nobody has seen before."""
+    name = f"check-{world.word()}"
+    world.client("ecs").create_cluster(clusterName=name)
+    return world.cluster(name)
+
+
+def attempt(cluster: Any, definition: str) -> tuple[Any, str]:
+    """One task of a definition: the task or None, and what ECS says when it refuses."""
+    from botocore.exceptions import ClientError
+
+    try:
+        task = cluster.run(definition)
+    except ClientError as error:
+        return None, f"ECS refused to run it: {error.response['Error']['Message']}"
+    return task, "" if task is not None else "ECS found no place for it."
+
+
+def until(world: World, seconds: float, done: Any, step: float = 5.0) -> float | None:
+    """Let time pass until something holds. Returns after how many seconds it did, or None when it never did."""
+    passed = 0.0
+    while not done():
+        if passed >= seconds:
+            return None
+        world.clock.advance(seconds=step)
+        passed += step
+    return passed
+
+
+def health(task: Any) -> str:
+    """How a task is, in few words."""
+    return f"{task.status}, {task.health}" + (f": {task.told}" if task.told else "")
+
+
+def logged(world: World, words: str, group: str = "") -> list[str]:
+    """The log lines with these words, in one log group or in all of them."""
+    client = world.client("logs")
+    found: list[str] = []
+    groups = [group] if group else [one["logGroupName"] for one in client.describe_log_groups()["logGroups"]]
+    for name in groups:
+        try:
+            events = client.filter_log_events(logGroupName=name, filterPattern=f'"{words}"')["events"]
+        except client.exceptions.ResourceNotFoundException:
+            continue
+        found += [event["message"] for event in events]
+    return found
