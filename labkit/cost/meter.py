@@ -112,7 +112,7 @@ def bill(
     begin = period.begin if math.isfinite(period.begin) else _first(period, used)
     return Bill(
         *priced_lines(priced, table, factor),
-        tuple([*unknown, *told]),
+        (*unknown, *told),
         begin,
         period.end,
         factor,

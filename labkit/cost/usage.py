@@ -56,9 +56,9 @@ class Period:
     def calls(self, service: str, *actions: str) -> Iterator[Event]:
         """The API calls to a service that AWS answered, all or those named."""
         for event in self.events:
-            if event.kind == "call" and event.service == service and not event.error:
-                if not actions or event.action in actions:
-                    yield event
+            answered = event.kind == "call" and not event.error
+            if answered and event.service == service and (not actions or event.action in actions):
+                yield event
 
     def at(self, event: Event, unit: str, amount: float, resource: str = "", service: str = "") -> Usage:
         """Usage that happened at one moment: that of an event."""
@@ -94,7 +94,7 @@ class Period:
     def stores(self, module: str, registry: str) -> Iterator[tuple[str, Any]]:
         """Each Region of this account that a service of moto has been used in, with moto's store there."""
         regions = getattr(sys.modules.get(f"moto.{module}.models"), registry, None)
-        held = dict.get(regions, self.sandbox.account) if regions is not None else None
+        held: Any = dict.get(regions, self.sandbox.account) if regions is not None else None
         for region in sorted(held or ()):
             store = dict.get(held, region)
             if store is not None:

@@ -111,6 +111,11 @@ def placement(sandbox: Sandbox, cluster: str | None = None) -> Picture:
     return Picture(board_svg(board), title, _notice(board), _twin(board), kind="placement")
 
 
+def boards(backend: Any) -> list[Board]:
+    """Every cluster of one account and Region."""
+    return [_board(backend, name) for name in backend.clusters]
+
+
 def _board(backend: Any, cluster: str) -> Board:
     rows: dict[str, Row] = {}
     hosts: dict[str, list[Block]] = {}

@@ -291,7 +291,8 @@ def _table(
     top = "".join(cell(place, title, "th") for place, title in enumerate(titles))
     body = "".join(f"<tr>{''.join(cell(place, text) for place, text in enumerate(row))}</tr>" for row in rows)
     ends = "".join(
-        f'<tr class="lk-sum"><td colspan="{len(titles) - 1}">{esc(name)}</td><td class="lk-number">{esc(value)}</td></tr>'
+        f'<tr class="lk-sum"><td colspan="{len(titles) - 1}">{esc(name)}</td>'
+        f'<td class="lk-number">{esc(value)}</td></tr>'
         for name, value in sums
     )
     return (

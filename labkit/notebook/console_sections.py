@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from labkit.drawing.queue_state import QueueState, backends, queues, registries
 from labkit.drawing.timeline_words import cut, spoken
-from labkit.notebook import console_functions, console_serverless, console_states
+from labkit.notebook import console_containers, console_functions, console_serverless, console_states
 from labkit.notebook.console_section import LONGEST, Section, elsewhere
 from labkit.sandbox.trace import short_name
 
@@ -27,7 +27,6 @@ _KINDS: Final = (
     # the word of its pictogram, moto's name of the service, where moto keeps the things, what they are
     ("s3", "s3", "buckets", "buckets"),
     ("ecs", "ecs", "clusters", "clusters"),
-    ("ecr", "ecr", "repositories", "repositories"),
     ("apigateway", "apigateway", "apis", "APIs"),
     ("secretsmanager", "secretsmanager", "secrets", "secrets"),
     ("ssm", "ssm", "_parameters", "parameters"),
@@ -35,7 +34,7 @@ _KINDS: Final = (
 )
 _READ: Final = frozenset(
     {
-        "sqs", "dynamodb", "sns", "lambda", "events", "scheduler", "pipes", "logs", "kms", "stepfunctions",
+        "sqs", "dynamodb", "sns", "lambda", "events", "scheduler", "pipes", "logs", "kms", "stepfunctions", "ecr",
         *(service for _, service, *_ in _KINDS),
     }
 )  # fmt: skip
@@ -46,7 +45,8 @@ def sections(sandbox: Sandbox) -> list[Section]:
     """Everything in the account. Services with nothing in them are left out."""
     found = [
         _queues(sandbox), _tables(sandbox), *console_functions.sections(sandbox),
-        *console_serverless.sections(sandbox), *console_states.sections(sandbox), _others(sandbox),
+        *console_serverless.sections(sandbox), *console_states.sections(sandbox),
+        *console_containers.sections(sandbox), _others(sandbox),
     ]  # fmt: skip
     return [section for section in found if section.rows]
 

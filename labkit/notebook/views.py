@@ -109,8 +109,8 @@ class Views(ABC):
     ) -> BillCard:
         """What the account would cost on AWS: since a moment (a `trace.mark()`, a time, how long ago) or in all.
 
-        `by` is "service", "resource" or "tag" (`project`; another one as "tag:owner"). `scale` multiplies what happened;
-        "month" is a month that goes on like this. `.total` is the number.
+        `by` is "service", "resource" or "tag" (`project`; another one as "tag:owner"). `scale` multiplies what
+        happened; "month" is a month that goes on like this. `.total` is the number.
         """
         from labkit.notebook.bill import bill_card
 

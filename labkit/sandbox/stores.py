@@ -37,6 +37,7 @@ _PLACES: Final = {
     "ecr": ("moto.ecr.models", "ecr_backends"),
     "ecs": ("moto.ecs.models", "ecs_backends"),
     "elasticloadbalancing": ("moto.elbv2.models", "elbv2_backends"),
+    "cloudwatch": ("moto.cloudwatch.models", "cloudwatch_backends"),
     "dynamodb": ("moto.dynamodb.models", "dynamodb_backends"),
     "kinesis": ("moto.kinesis.models", "kinesis_backends"),
     "logs": ("moto.logs.models", "logs_backends"),

@@ -271,8 +271,8 @@ def predict_a_bill(world: World, expect: Expect, *, monthly_bill: float) -> None
         near,
         "Your prediction is within 20 % of what the meter says.",
         seen=seen,
-        why="A price is for a million requests, and some requests are free. Who mixes that up is wrong by far, not by a bit.",
-        action="Put a number of US dollars into `monthly_bill`: how many millions do you pay for, and what is one million?",
+        why="The price is for a million requests, and some requests are free. Mixing that up makes you wrong by far.",
+        action="Put a number of US dollars into `monthly_bill`. How many millions do you pay for? What is one million?",
     )
     asked = world.trace.where(service="lab", action="PriceAsked", resource="sqs requests", caller="learner")
     amounts = sorted({float(event.params["Amount"]) for event in asked})

@@ -17,6 +17,7 @@ from .names import HostName, read_labels
 PREFIX: Final = "/_at/"
 _QUEUE: Final = re.compile(rb"https?://(?:sqs|queue)\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?(?=/\d{12}/)")
 _FUNCTION: Final = re.compile(rb"(https)://([a-z0-9]+\.lambda-url\.[a-z0-9-]+)\.on\.aws")
+_BALANCER: Final = re.compile(rb"https?://([a-z0-9-]+)\.([a-z0-9-]+)\.elb\.amazonaws\.com(?::(\d+))?")
 _API: Final = re.compile(rb"(https|wss)://([a-z0-9]+\.execute-api\.[a-z0-9-]+)\.amazonaws\.com")
 
 _OPERATIONS: Final = {
@@ -47,7 +48,7 @@ def localise(service: str, operation: str, body: bytes, host: str, domain: str) 
 
 
 def public_url(url: str, host: str, domain: str = "") -> str:
-    """An address of AWS for a function or an API, as an address of the endpoint. `host` is its name with the port."""
+    """An address of AWS for a function, an API or a load balancer, as an address of the endpoint. `host` is its name with the port."""
     return _elsewhere(url.encode(), host, domain).decode()
 
 
@@ -66,4 +67,9 @@ def _elsewhere(text: bytes, host: str, domain: str) -> bytes:
             return scheme + found[2] + b"." + domain.encode()
         return scheme + host.encode() + PREFIX.encode() + found[2]
 
-    return _API.sub(change, _FUNCTION.sub(change, text))
+    def balancer(found: re.Match[bytes]) -> bytes:
+        name = found[1] if found[3] is None else found[1] + b"." + found[3]
+        place = name + b".elb." + found[2]
+        return b"http://" + (place + b"." + domain.encode() if domain else host.encode() + PREFIX.encode() + place)
+
+    return _BALANCER.sub(balancer, _API.sub(change, _FUNCTION.sub(change, text)))

@@ -12,9 +12,12 @@ from __future__ import annotations
 from typing import Final
 
 SERVICES: Final[dict[str, tuple[str, ...]]] = {
+    "moto.applicationautoscaling": ("applicationautoscaling",),
     "moto.awslambda": ("lambda_", "lambda_sources"),
+    "moto.cloudwatch": ("cloudwatch",),
     "moto.dynamodb": ("dynamodb",),
     "moto.ecr": ("ecr",),
+    "moto.ecs": ("ecs",),
     "moto.elbv2": ("elbv2",),
     "moto.events": ("events",),
     "moto.firehose": ("firehose",),

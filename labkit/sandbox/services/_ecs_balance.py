@@ -25,7 +25,7 @@ def counts(tasks: Sequence[Any]) -> Counter[str]:
 def wanted(service: Any) -> bool:
     """Whether a service is to be rebalanced. One that may not have a task too many cannot be."""
     settings = service.settings
-    return (
+    return bool(
         settings.get("availabilityZoneRebalancing") == "ENABLED"
         and service.scheduling_strategy == "REPLICA"
         and settings["deploymentConfiguration"]["maximumPercent"] > 100

@@ -107,7 +107,7 @@ def _target(task: Any, balancer: dict[str, Any]) -> Target | None:
     group, name = balancer.get("targetGroupArn"), balancer.get("containerName")
     port = balancer.get("containerPort")
     container = next((one for one in task.containers if one.name == name), None)
-    if not group or container is None:
+    if not group or container is None or port is None:
         return None
     for binding in container.network_bindings or []:
         if binding.get("containerPort") == port and task.container_instance_arn:

@@ -112,7 +112,7 @@ def read(account: str, region: str, asked: metrics.Asked) -> Iterator[metrics.Po
         if not tasks:
             continue
         insights = _insights(cluster)
-        begin = max(first, int(min(one.started_at for one in tasks) // 60) * 60)
+        begin = max(first, int(min(one.started_at or 0.0 for one in tasks) // 60) * 60)
         for start in range(int(begin), int(min(last, asked.end)) + 1, 60):
             yield from _minute(cluster, tasks, insights, float(start), asked)
 
@@ -156,9 +156,9 @@ def _of_task(
     cluster: Any, task: Any, used: Sample, insights: str, start: float
 ) -> Iterator[tuple[str, str, Place, str, float]]:
     """Points of which each task gives one: averages, lowest and highest are taken over the tasks."""
-    whole, service = ("ClusterName", cluster.name), _service_name(task)
+    whole, service = ("ClusterName", str(cluster.name)), _service_name(task)
     if service:
-        place = (whole, ("ServiceName", service))
+        place: Place = (whole, ("ServiceName", service))
         yield NAMESPACE, "CPUUtilization", place, "Percent", used.cpu_percent
         yield NAMESPACE, "MemoryUtilization", place, "Percent", used.memory_percent
     if insights != "enhanced":
@@ -176,9 +176,11 @@ def _of_task(
             continue
         part = _container(container, start)
         cpu = part.cpu_percent if part.cpu_reserved else 100 * part.cpu / (used.cpu_reserved or 1)
-        memory = part.memory_percent if part.memory_reserved else 100 * part.memory / (used.memory_reserved or 1)
+        memory = (
+            part.memory_percent if part.memory_reserved else 100 * part.memory / (used.memory_reserved or 1)
+        )
         named = ("ContainerName", container.name)
-        for place in (*((*one, named) for one in places if len(one) > 1),):
+        for place in [(*one, named) for one in places if len(one) > 1]:
             yield INSIGHTS, "ContainerCpuUtilization", place, "Percent", cpu
             yield INSIGHTS, "ContainerMemoryUtilization", place, "Percent", memory
 

@@ -44,7 +44,7 @@ def task_changed(task_arn: str, before: str, after: str) -> None:
 
     task = store.task(task_arn)
     service = store.service(task.service_arn) if task is not None and task.service_arn else None
-    if service is None or service.status == "INACTIVE":
+    if task is None or service is None or service.status == "INACTIVE":
         return
     if task.last_status in ("ACTIVATING", "RUNNING") and task.desired_status == "RUNNING":
         _arrived(service, task)

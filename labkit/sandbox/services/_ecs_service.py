@@ -141,9 +141,8 @@ def settings_of(cluster: Any, params: Mapping[str, Any], strategy: str) -> dict[
         default = cluster.default_capacity_provider_strategy
         if default:
             settings["capacityProviderStrategy"] = [
-                {"capacityProvider": one["capacityProvider"], "weight": one.get("weight", 0), "base": one.get("base", 0)}
-                for one in default
-            ]  # fmt: skip
+                {"weight": 0, "base": 0} | dict(one) for one in default
+            ]
         else:
             launch_type = "EC2"
     if launch_type:

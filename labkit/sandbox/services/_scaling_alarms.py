@@ -112,7 +112,10 @@ def points(found_in: Any, alarm: Any, count: int, when: float) -> list[float | N
     dimensions = {one.name: one.value for one in alarm.dimensions}
     if alarm.namespace == ecs_metrics.NAMESPACE and period == 60:
         where = (found_in.account_id, found_in.region_name)
-        return [ecs_metrics.value(*where, alarm.metric_name, dimensions, start, alarm.statistic) for start in starts]
+        return [
+            ecs_metrics.value(*where, alarm.metric_name, dimensions, start, alarm.statistic)
+            for start in starts
+        ]
     return _kept(found_in, alarm, dimensions, starts, period)
 
 
@@ -122,11 +125,15 @@ def _kept(
     """Values of a metric that lies in CloudWatch."""
     kept = store.cloudwatch(found_in.account_id, found_in.region_name)
     statistic = alarm.statistic or "Average"
-    begin, end = (datetime.fromtimestamp(one, UTC).replace(tzinfo=None) for one in (starts[0], starts[-1] + period))
+    begin, end = (
+        datetime.fromtimestamp(one, UTC).replace(tzinfo=None) for one in (starts[0], starts[-1] + period)
+    )
     asked = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     values: list[float | None] = []
     for start in starts:
-        begin, end = (datetime.fromtimestamp(one, UTC).replace(tzinfo=None) for one in (start, start + period))
+        begin, end = (
+            datetime.fromtimestamp(one, UTC).replace(tzinfo=None) for one in (start, start + period)
+        )
         found = kept.get_metric_statistics(
             alarm.namespace, alarm.metric_name, begin, end, period, [statistic], asked
         )
@@ -164,7 +171,9 @@ def _look(found_in: Any, scaled: Any, when: float) -> None:
                 if to is not None and to != actual:
                     (outs if to > actual else ins).append((to, cause, policy))
             elif alarm.comparison_operator.startswith("Greater"):
-                outs.append((max(actual + 1, steps.tracked(actual, metric, settings["TargetValue"])), cause, policy))
+                outs.append(
+                    (max(actual + 1, steps.tracked(actual, metric, settings["TargetValue"])), cause, policy)
+                )
             else:
                 willing += 1
                 ins.append((steps.tracked(actual, metric, settings["TargetValue"]), cause, policy))

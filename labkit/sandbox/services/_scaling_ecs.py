@@ -11,7 +11,9 @@ def _service(account: str, region: str, resource_id: str) -> Any:
     from labkit.sandbox.services import _ecs_store as ecs
 
     found_in, parts = ecs.backend(account, region), resource_id.split("/")
-    service = found_in.services.get(f"{parts[1]}:{parts[2]}") if found_in is not None and len(parts) == 3 else None
+    service = (
+        found_in.services.get(f"{parts[1]}:{parts[2]}") if found_in is not None and len(parts) == 3 else None
+    )
     return service if service is not None and service.status == "ACTIVE" else None
 
 

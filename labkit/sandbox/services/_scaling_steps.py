@@ -30,9 +30,7 @@ def stepped(capacity: int, policy: Mapping[str, Any], breach: float, *, above: b
 
     None when no step fits the size of the breach.
     """
-    step = next(
-        (one for one in policy.get("StepAdjustments") or [] if _fits(one, breach, above=above)), None
-    )
+    step = next((one for one in policy.get("StepAdjustments") or [] if _fits(one, breach, above=above)), None)
     if step is None:
         return None
     amount = int(step["ScalingAdjustment"])

@@ -84,7 +84,9 @@ def activities(found_in: Any) -> list[dict[str, Any]]:
     return found_in.activities  # type: ignore[no-any-return]
 
 
-def note(found_in: Any, scaled: Any, description: str, cause: str, message: str, status: str) -> dict[str, Any]:
+def note(
+    found_in: Any, scaled: Any, description: str, cause: str, message: str, status: str
+) -> dict[str, Any]:
     """Write down an activity."""
     now = current().clock.time()
     activity = {
@@ -137,7 +139,12 @@ def scale(found_in: Any, scaled: Any, capacity: int, cause: str) -> bool:
     resource.change(*where, capacity)
     clock = current().clock
     clock.schedule(
-        clock.time() + _LOOK, _settle, found_in.account_id, found_in.region_name, activity["ActivityId"], capacity
+        clock.time() + _LOOK,
+        _settle,
+        found_in.account_id,
+        found_in.region_name,
+        activity["ActivityId"],
+        capacity,
     )
     current().changed()
     return True

@@ -54,7 +54,13 @@ def get_metric_data(
 
 @hook(f"{_MODELS}.list_metrics")
 def list_metrics(
-    original: Any, self: Any, next_token: str | None, namespace: str, metric_name: str, *rest: Any, **more: Any
+    original: Any,
+    self: Any,
+    next_token: str | None,
+    namespace: str,
+    metric_name: str,
+    *rest: Any,
+    **more: Any,
 ) -> Any:
     """ListMetrics: of what can be made, the last hour."""
     pairs = {(namespace, metric_name or "")} if namespace else set()
@@ -103,5 +109,7 @@ class _Asking:
 
 
 def _asked(pairs: set[tuple[str, str]], start: datetime, end: datetime) -> metrics.Asked:
-    begin, until = (one.replace(tzinfo=UTC).timestamp() if one.tzinfo is None else one.timestamp() for one in (start, end))
+    begin, until = (
+        one.replace(tzinfo=UTC).timestamp() if one.tzinfo is None else one.timestamp() for one in (start, end)
+    )
     return metrics.Asked(frozenset(pairs), begin, until)

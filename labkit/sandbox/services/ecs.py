@@ -38,10 +38,16 @@ from typing import Final
 from labkit.sandbox.services import (
     _ecs_access,
     _ecs_calls,
+    _ecs_services,
+    _ecs_revisions,
+    _ecs_metrics,
 )
 
 HOOKS: Final = (
     _ecs_access,
     _ecs_calls,
+    _ecs_services,
+    _ecs_revisions,
+    _ecs_metrics,
 )
 """Modules that change moto beside this one. Each line is one part's."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 
 from labkit.sandbox import Sandbox
 from labkit.sandbox.fleet import boxes
@@ -106,6 +107,12 @@ class Front:
 
     def states(self, group: str = "") -> list[str]:
         return [state for state, _ in self.health(group).values()]
+
+    def ask(self, path: str, *, port: int = 0, timeout: float = 5, **more: Any) -> requests.Response:
+        """One request from the notebook, without following redirects."""
+        where = f"{self.dns}:{port}" if port else self.dns
+        more.setdefault("allow_redirects", False)
+        return requests.request(more.pop("method", "GET"), f"http://{where}{path}", timeout=timeout, **more)
 
     def set(self, group: str = "", **attributes: str) -> None:
         self.api.modify_target_group_attributes(
