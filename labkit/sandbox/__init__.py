@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -296,11 +297,12 @@ class Sandbox:
     # -- waiting ---------------------------------------------------------------------------------
 
     def _sleeps(self, seconds: float) -> bool:
-        """Let a sleep pass at once: in a story on a paused clock, and inside an API call (boto3 waits before it
-        tries again). Returns whether it did."""
+        """Let a sleep pass at once: in a story on a paused clock, inside an API call (boto3 waits before it tries
+        again), and of boto3's waiters as long as nobody else acts. Returns whether it did."""
         from labkit.sandbox.dispatch import inside_a_call
 
-        if not self.running or not inside_a_call():
+        waiter = sys._getframe(2).f_globals.get("__name__") == "botocore.waiter" and not self._visitors.others()
+        if not self.running or not (waiter or inside_a_call()):
             return self.clock.sleeps(seconds)
         with self.lock:
             self.clock.advance(max(0.0, seconds))

@@ -33,6 +33,7 @@ _inside: ContextVar[bool] = ContextVar("labkit_inside_call", default=False)
 _RESOURCES: Final = (
     "QueueUrl", "QueueName", "TopicArn", "FunctionName", "TableName", "StateMachineArn", "Name", "SecretId", "KeyId",
     "Bucket", "ResourceArn", "Rule", "RoleName", "ArchiveName", "PolicyArn", "SourceArn",
+    "serviceName", "service", "task", "taskDefinition", "family", "clusterName", "cluster", "repositoryName",
 )  # fmt: skip
 
 
@@ -98,7 +99,8 @@ class Door:
             sandbox.notice_thread()
             sandbox.clock.catch_up()
             sequence, at = sandbox.trace.reserve(), sandbox.clock.time()
-            caller, account = identity.caller_of(access_key), identity.account_of(access_key)
+            caller = getattr(client, "_labkit_caller", "") or identity.caller_of(access_key)
+            account = identity.account_of(access_key)
             record = functools.partial(
                 sandbox.trace.record, "call", service, operation,
                 caller=caller, sequence=sequence, time=at,

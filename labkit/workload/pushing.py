@@ -6,6 +6,7 @@ calls: BatchCheckLayerAvailability, InitiateLayerUpload, UploadLayerPart, Comple
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -76,15 +77,13 @@ def push(
         if digest in missing:
             _upload(ecr, target, digest, content)
     wanted = {"imageTag": place.tag or tag} if place.tag or tag else {}
-    try:
+    with contextlib.suppress(ecr.exceptions.ImageAlreadyExistsException):
         ecr.put_image(
             imageManifest=image.manifest.content.decode(),
             imageManifestMediaType=image.manifest.media_type,
             **wanted,
             **target,
         )
-    except ecr.exceptions.ImageAlreadyExistsException:
-        pass
     return image.digest
 
 

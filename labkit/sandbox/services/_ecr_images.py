@@ -3,8 +3,8 @@
 An image's digest is sha256 of its manifest's bytes. A tag belongs to one image of a repository. Where it may move, the
 image it leaves stays, without it. Image indexes (several platforms) refer to images of the same repository.
 
-Sources: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/ with the pages API_PutImage.html, API_BatchGetImage.html,
-API_BatchDeleteImage.html ("When you remove the last tag from an image, the image is deleted"), API_ImageFailure.html,
+Sources: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/ with the pages API_PutImage.html,
+API_BatchGetImage.html, API_BatchDeleteImage.html ("When you remove the last tag from an image, the image is deleted"), API_ImageFailure.html,
 API_ImageDetail.html; https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html; the forms of
 manifests: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-manifest-formats.html; events:
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html

@@ -4,8 +4,8 @@ Layers lie with moto's repository: `layers` maps digests to sizes, `labkit_layer
 images go, as long as the repository does.
 
 Sources: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/ with the pages API_InitiateLayerUpload.html,
-API_UploadLayerPart.html, API_CompleteLayerUpload.html (5 MiB for every part but the last), API_GetDownloadUrlForLayer.html
-(only layers that an image refers to).
+API_UploadLayerPart.html, API_CompleteLayerUpload.html (5 MiB for every part but the last),
+API_GetDownloadUrlForLayer.html (only layers that an image refers to).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Pulled(NamedTuple):
 
 
 class CannotPull(Exception):
-    """An image that could not be pulled. `kind` is the error's name in stoppedReason, `reason` what stands behind it."""
+    """An image that could not be pulled. stoppedReason is made of `kind`, a colon and `reason`."""
 
     def __init__(self, reason: str, kind: Kind = "CannotPullContainerError") -> None:
         super().__init__(reason)
@@ -200,7 +200,8 @@ class _Private:
         if self._refused("BatchGetImage", arn, owner):
             raise _unresolved(
                 reference,
-                f"pulling from host {reference.host} failed with status code [manifests {reference.named}]: 403 Forbidden",
+                f"pulling from host {reference.host} failed with status code [manifests {reference.named}]: "
+                "403 Forbidden",
             )
         parts = stores.Arn.of(arn)
         repository = stores.repository(parts) if parts else None
@@ -214,8 +215,8 @@ class _Private:
         if self._refused("GetDownloadUrlForLayer", arn, owner):
             first = (digests or [manifest["config"]["digest"]])[0]
             raise CannotPull(
-                "ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: failed open: unexpected status code "
-                f"https://{reference.host}/v2/{reference.repository}/blobs/{first}: 403 Forbidden"
+                "ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: failed open: unexpected status "
+                f"code https://{reference.host}/v2/{reference.repository}/blobs/{first}: 403 Forbidden"
             )
         source = programs.program_in([layers.kept(repository).get(one, b"") for one in digests])
         image.labkit_pulled = int(current().clock.time())

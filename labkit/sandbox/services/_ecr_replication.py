@@ -1,8 +1,8 @@
 """Replication: what is pushed is copied to other Regions of the account.
 
 Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html: only what is pushed after replication
-was configured; repositories appear in the destination by themselves; deleting and lifecycle policies stay where they are;
-filters are prefixes of repositories' names.
+was configured; repositories appear in the destination by themselves; deleting and lifecycle policies stay where
+they are; filters are prefixes of repositories' names.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from labkit.sandbox.services._ecs_store import Task
 _RESPONSE: Final = "moto.ecs.responses:EC2ContainerServiceResponse"
 NOT_ENABLED: Final = (
     "The execute command failed because execute command was not enabled when the task was run or the execute command "
-    "agent isn\N{RIGHT SINGLE QUOTATION MARK}t running. Wait and try again or run a new task with execute command enabled "
-    "and try again."
+    "agent isn\N{RIGHT SINGLE QUOTATION MARK}t running. Wait and try again or run a new task with execute command "
+    "enabled and try again."
 )
 NOT_CONNECTED: Final = "The execute command failed due to an internal error. Try again later."
 CHANNELS: Final = ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")

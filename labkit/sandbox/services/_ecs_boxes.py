@@ -1,8 +1,8 @@
 """How a container becomes a box, and what the box's program gets from ECS: its log, its credentials, its share.
 
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html (cpu as shares that
-others may use while they are idle, memory as the hard limit), task-metadata-endpoint-v4.html and task-iam-roles.html (the
-environment variables that ECS sets).
+others may use while they are idle, memory as the hard limit), task-metadata-endpoint-v4.html and task-iam-roles.html
+(the environment variables that ECS sets).
 """
 
 from __future__ import annotations

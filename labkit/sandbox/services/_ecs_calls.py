@@ -13,8 +13,8 @@ from typing import Any, Final
 from moto.core.responses import ActionResult
 from moto.ecs.exceptions import (
     ClusterNotFoundException,
-    ECSException,
     EcsClientException,
+    ECSException,
     InvalidParameterException,
     ServiceNotFoundException,
 )
@@ -29,7 +29,6 @@ from labkit.sandbox.services._ecs_store import Task
 
 _RESPONSE: Final = "moto.ecs.responses:EC2ContainerServiceResponse"
 _PAGE: Final = 100
-_MOST_STARTED: Final = 10
 _TOKEN_LASTS: Final = 24 * 3_600.0
 NOT_FOUND: Final = "The referenced task was not found."
 STOPPED_BY_USER: Final = "Task stopped by user"
@@ -42,14 +41,6 @@ def cluster_in(backend: Any, name: Any) -> Any:
     found = store.cluster(backend, name)
     if found is None or found.status == "INACTIVE":
         raise ClusterNotFoundException
-    return found
-
-
-def definition_in(backend: Any, name: str) -> Any:
-    """The active task definition of a call. Raises AWS's error."""
-    found = backend.describe_task_definition(name)
-    if found.status != "ACTIVE":
-        raise EcsClientException("TaskDefinition is inactive")
     return found
 
 
@@ -83,8 +74,8 @@ def run_task(original: Any, self: Any) -> ActionResult:
     again = _same_call(cluster, params)
     if again is not None:
         return ActionResult(tell.answer_of(again, []))
-    definition = definition_in(backend, str(params.get("taskDefinition") or ""))
-    _ecs_checks.run_task(params)
+    _ecs_checks.run_task(params, backend)
+    definition = backend.describe_task_definition(str(params["taskDefinition"]))
     _check_roles(definition, params)
     places = _ecs_capacity.choose(backend, cluster, definition, int(params.get("count") or 1), params)
     started = [
@@ -98,19 +89,15 @@ def run_task(original: Any, self: Any) -> ActionResult:
 @hook(f"{_RESPONSE}.start_task")
 def start_task(original: Any, self: Any) -> ActionResult:
     """StartTask: on exactly these instances."""
-    from labkit.sandbox.services import _ecs_capacity
+    from labkit.sandbox.services import _ecs_capacity, _ecs_checks
 
     backend, params = self.ecs_backend, dict(self._get_params())
     cluster = cluster_in(backend, params.get("cluster"))
-    names = params.get("containerInstances") or []
-    if not names:
-        raise InvalidParameterException("Container instance list cannot be empty.")
-    if len(names) > _MOST_STARTED:
-        raise InvalidParameterException("instanceCount should be less than or equal to 10")
-    definition = definition_in(backend, str(params.get("taskDefinition") or ""))
+    _ecs_checks.start_task(params, backend)
+    definition = backend.describe_task_definition(str(params["taskDefinition"]))
     _check_roles(definition, params)
     started, failures = [], []
-    for name in names:
+    for name in params["containerInstances"]:
         place = _ecs_capacity.start_on(backend, cluster, definition, str(name), params)
         if hasattr(place, "launch_type"):
             started.append(_launch(backend, cluster, definition, place, params))

@@ -89,6 +89,20 @@ def choose(
     return [search.next(name) for name in names]
 
 
+def start_on(
+    backend: Any, cluster: Any, definition: Any, name: str, asked: Mapping[str, Any]
+) -> Where | Failure:
+    """A task's place on an instance that the caller has named."""
+    instance = instances.find(backend, cluster, name)
+    if instance is None:
+        return Failure(name, "MISSING")
+    node = next(
+        one for one in instances.nodes(backend, cluster) if one.name == instance.container_instance_arn
+    )
+    search = _Search(backend, cluster, definition, {**asked, "launchType": "EC2"}, ())
+    return search.on(node)
+
+
 class _Search:
     """Looks for the places of some tasks, one after another. Each place that was found is taken for the next."""
 
@@ -150,6 +164,13 @@ class _Search:
             return Failure("", f"No Container Instances were found in your {place}.")
         return Failure(found.node, _REASONS.get(found.reason, "RESOURCE"))
 
+    def on(self, node: Node) -> Where | Failure:
+        """On this node and no other."""
+        found = placing.place(self._thing, [node], [], self._constraints(), self._dice)
+        if isinstance(found, Node):
+            return self.there(found, None, "EC2")
+        return Failure(node.name, _REASONS.get(found.reason, "RESOURCE"))
+
     def there(self, node: Node, provider: str | None, kind: str) -> Where:
         subnet = next((one.id for one in self._network.subnets if one.zone == node.zone), "")
         return Where(
@@ -174,13 +195,13 @@ class _Search:
                 found.append(_member_of(str(one.get("expression") or "")))
         return found
 
-    def _in_a_subnet(self, node: Node, thing: Thing) -> str:
+    def _in_a_subnet(self, node: Node, _: Thing) -> str:
         return "" if any(one.zone == node.zone for one in self._network.subnets) else "subnet"
 
 
 def _member_of(expression: str) -> placing.Constraint:
     test = queries.parse(expression)
-    return lambda node, thing: "" if test(node) else "memberOf"
+    return lambda node, _: "" if test(node) else "memberOf"
 
 
 def _field(text: str) -> str:

@@ -9,7 +9,7 @@ Ours: count, MANAGED_INSTANCES as a launch type, overrides of sizes, propagateTa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from moto.ecs.exceptions import (
@@ -33,8 +33,10 @@ _MOST_STRATEGIES: Final = 5
 _MOST_CONSTRAINTS: Final = 10
 _NAME: Final = re.compile(r"[a-zA-Z0-9\-_]{1,255}")
 _STARTED_BY: Final = re.compile(r"[a-zA-Z0-9\-_/]{0,128}")
-_NO_ROLE: Final = "because a valid taskRoleArn is not being used. Specify a valid task role in your task definition and try again."
-
+_NO_ROLE: Final = (
+    "because a valid taskRoleArn is not being used. "
+    "Specify a valid task role in your task definition and try again."
+)
 Params = Mapping[str, Any]
 
 
@@ -154,12 +156,12 @@ def _count(params: Params) -> None:
         raise InvalidParameterException(f"count must be between 1 and {_MOST_TASKS}.")
 
 
-def _definition(params: Params, backend: Any, error: type[ECSException], *, inactive: bool = False) -> Any:
+def _definition(params: Params, backend: Any, error: Any, *, inactive: bool = False) -> Any:
     found = definitions.find(backend, str(params.get("taskDefinition") or ""))
     if found is None:
-        raise error("TaskDefinition not found.")  # type: ignore[call-arg]
+        raise error("TaskDefinition not found.")
     if found.status != "ACTIVE" and not inactive:
-        raise error("TaskDefinition is inactive")  # type: ignore[call-arg]
+        raise error("TaskDefinition is inactive")
     return found
 
 
@@ -182,9 +184,7 @@ def _launch(params: Params, backend: Any, cluster: Any, found: Any) -> str:
 
 
 def _compatible(found: Any, launch_type: str) -> None:
-    asked = found.requires_compatibilities
-    if launch_type not in found.compatibilities or (asked and launch_type not in asked):
-        # A definition that was not validated for a launch type does not run on it.
+    if launch_type not in found.compatibilities:
         raise InvalidParameterException(f"Task definition does not support launch_type {launch_type}.")
 
 
@@ -326,8 +326,3 @@ def _balanced(balancer: Params, found: Any) -> None:
         raise InvalidParameterException(f"The container {name} does not exist in the task definition.")
     if port not in {one.get("containerPort") for one in container.get("portMappings") or ()}:
         raise InvalidParameterException(f"The container {name} did not have a container port {port} defined.")
-
-
-def names_of(strategy: Sequence[Params]) -> list[str]:
-    """The providers a strategy names."""
-    return [providers.short(one["capacityProvider"]) for one in strategy]

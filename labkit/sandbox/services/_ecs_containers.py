@@ -104,7 +104,7 @@ def _give_up(task: Task, container: Container) -> None:
     """A container that can never start: what it waits for has failed."""
     from labkit.sandbox.services import _ecs_life as life
 
-    waits = [one for one in container.definition.get("dependsOn") or []]
+    waits = container.definition.get("dependsOn") or []
     names = ", ".join(str(one.get("containerName")) for one in waits)
     container.reason = (
         f"The container did not start: what it depends on ({names}) did not reach its condition."

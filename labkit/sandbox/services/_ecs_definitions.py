@@ -132,7 +132,7 @@ def _role(given: str | None, backend: Any) -> str | None:
 def _next_revision(backend: Any, family: str) -> int:
     """Revisions only grow, even when the newest was deleted."""
     kept: dict[str, int] = vars(backend).setdefault("labkit_revisions", {})
-    last = max((kept.get(family, 0), *backend.task_definitions.get(family, {})))
+    last: int = max((kept.get(family, 0), *backend.task_definitions.get(family, {})))
     kept[family] = last + 1
     return last + 1
 
@@ -236,7 +236,9 @@ def forget(arn: str) -> None:
     parts = stores.Arn.of(arn)
     backend = _backend(parts) if parts else None
     family, _, revision = arn.rpartition("/")[2].partition(":")
-    found = backend.task_definitions.get(family, {}).get(int(revision)) if backend is not None else None
+    if backend is None:
+        return
+    found = backend.task_definitions.get(family, {}).get(int(revision))
     if found is None or found.status != "DELETE_IN_PROGRESS":
         return
     clock = current().clock

@@ -26,6 +26,8 @@ _REVISED: Final = (
     "vpcLatticeConfigurations",
 )  # fmt: skip
 """Settings that a deployment takes with it: later changes of the service do not reach it."""
+LATEST: Final = "1.4.0"
+"""The platform version of Fargate that LATEST stands for (platform-fargate.html)."""
 _KEPT: Final = 100
 """How many service deployments and revisions of a service can be looked up. AWS keeps 90 days."""
 
@@ -39,6 +41,8 @@ class Deployment:
         self.status = "PRIMARY"
         self.definition = definition
         self.settings = {name: settings[name] for name in _REVISED if settings.get(name)}
+        if self.settings.get("platformVersion") == "LATEST":
+            self.settings["platformVersion"] = LATEST
         self.desired = desired
         self.created = self.updated = now
         self.state = "IN_PROGRESS"
@@ -238,7 +242,7 @@ def roll_back(service: Any, failed: Deployment, target: Deployment, cause: str) 
     service.completed = None  # until it is steady again it is no place to go back to
     service.task_definition = target.definition
     for name in _REVISED:
-        if name in target.settings:
+        if name in target.settings and name != "platformVersion":
             service.settings[name] = target.settings[name]
     _told(service, target, "SERVICE_DEPLOYMENT_IN_PROGRESS")
 

@@ -48,8 +48,8 @@ def seconds(task: Task, span: tuple[float, float], what: str) -> float:
 
 
 def on_fargate(task: Task) -> bool:
-    """Whether no instance of the account carries the task."""
-    return task.container_instance_arn is None
+    """Whether no instance of the account carries the task, or will."""
+    return task.launch_type == "FARGATE"
 
 
 # -- coming up -------------------------------------------------------------------------------------------
@@ -57,9 +57,20 @@ def on_fargate(task: Task) -> bool:
 
 def begin(task: Task) -> None:
     """A task was just made: tell, and let it come up."""
-    clock = current().clock
     tell.began(task)
-    if task.last_status == "PROVISIONING":
+    if not waits(task):
+        go_on(task)
+
+
+def waits(task: Task) -> bool:
+    """Whether the instance for it is yet to come."""
+    return not on_fargate(task) and task.container_instance_arn is None
+
+
+def go_on(task: Task) -> None:
+    """A task has its place: it comes up."""
+    clock = current().clock
+    if task.last_status == "PROVISIONING" and task.network_mode == "awsvpc":
         span = PROVISIONING if on_fargate(task) else PROVISIONING_ON_INSTANCE
         clock.schedule(clock.time() + seconds(task, span, "provisioning"), attached, task.task_arn)
     else:

@@ -25,7 +25,10 @@ _FARGATE: Final = (
     "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
     "{what}: {why} : exit status 1"
 )
-_EC2: Final = "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: {what}: {why}"
+_EC2: Final = (
+    "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: {what}: "
+    "{why}"
+)
 NO_GROUP: Final = "ResourceNotFoundException: The specified log group does not exist."
 
 
@@ -63,7 +66,7 @@ def _failed(task: Task, what: str, why: str) -> str:
 
 def is_fargate(task: Task) -> bool:
     """Whether AWS runs the machine under the task."""
-    return task.container_instance_arn is None
+    return task.launch_type == "FARGATE"
 
 
 def _role(task: Task) -> str:

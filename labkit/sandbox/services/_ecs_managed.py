@@ -95,7 +95,7 @@ def _accelerated(found: Mapping[str, Any]) -> bool:
 def _within(value: float, bounds: Mapping[str, Any] | None) -> bool:
     if not bounds:
         return True
-    return bounds.get("min", 0) <= value <= bounds.get("max", value)
+    return bool(bounds.get("min", 0) <= value <= bounds.get("max", value))
 
 
 def _asked(has: bool, wanted: str | None) -> bool:

@@ -35,7 +35,7 @@ def attach(task: Task) -> str:
     task.eni_id = interface.id
     details = {
         "subnetId": task.subnet, "networkInterfaceId": interface.id, "macAddress": interface.mac_address,
-        "privateDnsName": getattr(interface, "private_dns_name", "") or _dns(address, task.region_name),
+        "privateDnsName": _dns(address, task.region_name),
         "privateIPv4Address": address,
     }  # fmt: skip
     attachment = task.attachments[0]
@@ -51,7 +51,8 @@ def _failed(why: str) -> str:
 
 
 def _dns(address: str, region: str) -> str:
-    return f"ip-{address.replace('.', '-')}.{region}.compute.internal"
+    domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
+    return f"ip-{address.replace('.', '-')}.{domain}"
 
 
 def _free(ec2: Any, subnet: Any) -> str | None:

@@ -158,7 +158,7 @@ def _order(first: str, second: str) -> int:
     one, other = _ranked(first), _ranked(second)
     if type(one) is not type(other):
         one, other = first, second
-    return (one > other) - (one < other)
+    return int(one > other) - int(one < other)
 
 
 def _ranked(text: str) -> Any:

@@ -272,7 +272,7 @@ def _act(service: Any, newest: Any, view: View) -> bool:
     old = planning.Count(len(view.old), len(view.old_healthy), 0)
     step = planning.plan(desired, bounds, new, old, launches=newest.state != "FAILED")
     dice = random.Random(f"{current().seed} {service.arn} {view.now}")
-    going = _going(step, view, dice)
+    going = _going(step, view, newest, dice)
     if going:
         launches.stop(service, going)
     started = False
@@ -300,17 +300,35 @@ def _act(service: Any, newest: Any, view: View) -> bool:
     return not step.idle or step.stuck
 
 
-def _going(step: planning.Plan, view: View, dice: random.Random) -> list[Any]:
-    """The tasks to stop."""
+def _going(step: planning.Plan, view: View, newest: Any, dice: random.Random) -> list[Any]:
+    """The tasks to stop. Protected tasks stay."""
     going: list[Any] = []
+    may = [task for task in view.all if not _protected(task, view.now)]
+
+    def some(tasks: list[Any], count: int) -> list[Any]:
+        return planning.leave([task for task in tasks if task in may], count, dice)
+
     if step.stop_surplus:
-        going += planning.leave([*view.starting, *view.healthy], step.stop_surplus, dice)
+        going += some([*view.starting, *view.healthy], step.stop_surplus)
     if step.stop_unhealthy:
-        going += planning.leave(view.unhealthy, step.stop_unhealthy, dice)
+        going += some(view.unhealthy, step.stop_unhealthy)
     if step.stop_old:
-        first = planning.leave(view.old, step.stop_old, dice)
-        going += first + planning.leave(view.old_healthy, step.stop_old - len(first), dice)
+        first = some(view.old, step.stop_old)
+        going += first + some(view.old_healthy, step.stop_old - len(first))
+    kept = sum(_protected(task, view.now) for task in view.all)
+    if kept and len(going) < step.stop_surplus + step.stop_old and newest.told != "protected":
+        newest.told = "protected"
+        events.say(
+            view.service,
+            f"was unable to reach steady state because (taskSet {newest.id}) was unable to scale in due to (reason "
+            f"{kept} tasks under protection)",
+        )
     return going
+
+
+def _protected(task: Any, now: float) -> bool:
+    until = getattr(task, "protected_until", None)
+    return bool(task.protected) and (until is None or now < until)
 
 
 def _rest(service: Any, newest: Any, view: View) -> None:

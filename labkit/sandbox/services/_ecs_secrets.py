@@ -17,7 +17,10 @@ from labkit.sandbox.services import _ecs_network as network
 from labkit.sandbox.services import _ecs_roles as roles
 from labkit.sandbox.services._ecs_store import Container, Task
 
-_START: Final = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
+_START: Final = (
+    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval "
+    "failed: "
+)
 _SECRET: Final = (
     "unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret {arn} from "
     "secrets manager: {why}"

@@ -17,6 +17,7 @@ from labkit.sandbox.services import _ecs_containers as containers
 from labkit.sandbox.services import _ecs_life as life
 from labkit.sandbox.services import _ecs_roles as roles
 from labkit.sandbox.services import _ecs_store as store
+from labkit.sandbox.services import _ecs_tell as tell
 from labkit.sandbox.services._ecs_store import Task
 
 STORAGE: Final = 20
@@ -67,8 +68,11 @@ def _place(task: Task, definition: Any, where: Any) -> None:
     task.public_ip = bool(where.public_ip)
     architecture = (definition.runtime_platform or {}).get("cpuArchitecture", "X86_64")
     task.attributes = [{"name": "ecs.cpu-architecture", "value": architecture.lower()}]
-    if task.network_mode != "awsvpc":
+    if life.waits(task):
+        task.last_status = "PROVISIONING"
+    elif task.network_mode != "awsvpc":
         task.last_status = "PENDING"
+    if task.network_mode != "awsvpc" or task.attachments:
         return
     task.attachments = [
         {
@@ -76,6 +80,20 @@ def _place(task: Task, definition: Any, where: Any) -> None:
             "details": [{"name": "subnetId", "value": task.subnet}],
         }
     ]  # fmt: skip
+
+
+def place(task: Task, where: Any) -> None:
+    """A task that waited for an instance has its place now."""
+    definition = store.definition(task.task_definition_arn)
+    if definition is None or task.desired_status != "RUNNING" or not life.waits(task):
+        return
+    provider = task.capacity_provider_name
+    _place(task, definition, where)
+    task.capacity_provider_name = task.capacity_provider_name or provider
+    if task.last_status == "PENDING":
+        task.last_status = "PROVISIONING"
+        tell.moved(task, "PENDING")
+    life.go_on(task)
 
 
 def _size(task: Task, definition: Any) -> None:

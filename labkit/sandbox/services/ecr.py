@@ -33,8 +33,8 @@ Not simulated:
 
 Sources:
 - https://docs.aws.amazon.com/AmazonECR/latest/APIReference/Welcome.html; botocore's model, ecr/2015-09-21
-- https://docs.aws.amazon.com/AmazonECR/latest/userguide/ with the pages image-tag-mutability.html, LifecyclePolicies.html,
-  image-scanning-basic.html, ecr-eventbridge.html, repository-policies.html, ECR_on_ECS.html, replication.html
+- https://docs.aws.amazon.com/AmazonECR/latest/userguide/ with the pages image-tag-mutability.html,
+  LifecyclePolicies.html, image-scanning-basic.html, ecr-eventbridge.html, repository-policies.html, ECR_on_ECS.html, replication.html
 - More sources stand in the parts.
 """
 

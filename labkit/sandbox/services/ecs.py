@@ -38,14 +38,16 @@ from typing import Final
 from labkit.sandbox.services import (
     _ecs_access,
     _ecs_calls,
-    _ecs_services,
-    _ecs_revisions,
+    _ecs_definitions,
     _ecs_metrics,
+    _ecs_revisions,
+    _ecs_services,
 )
 
 HOOKS: Final = (
     _ecs_access,
     _ecs_calls,
+    _ecs_definitions,
     _ecs_services,
     _ecs_revisions,
     _ecs_metrics,

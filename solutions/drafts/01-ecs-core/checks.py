@@ -1,4 +1,4 @@
-"""What the finished exercises of lab 01 do. Each check plays customers, colleagues, accidents and the passing of time."""
+"""What the finished exercises of lab 01 do. Each check plays customers, accidents and the passing of time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ CLUSTER: Final = "orchard-dev"
 # -- questions -------------------------------------------------------------------------------------------
 
 who_counts = question(
-    "You start three tasks with `run_task`. One of them dies at night. Nobody does anything. How many run in the morning?",
+    "You start three tasks with `run_task`. One of them dies at night. Nobody does anything. How many run in the "
+    "morning?",
     a="Three: ECS starts a new one",
     b="Two",
     c="None: they belong together",
@@ -25,14 +26,17 @@ who_counts = question(
 )
 
 moved_tag = question(
-    "A service runs three tasks of `shop:latest`. Somebody pushes another image as `latest`. Then a task dies, and the service "
+    "A service runs three tasks of `shop:latest`. Somebody pushes another image as `latest`. Then a task dies, and "
+    "the service "
     "replaces it. What does the new task run?",
     a="The new image: the tag points there now",
     b="The old image, as the two others do",
     c="Nothing: the old image is gone",
     answer="b",
-    because="For a service, ECS looks up the digest behind a tag once in each deployment, and starts every task of this deployment "
-    "from that digest. So nothing new runs until the next deployment. A task that you run yourself has no deployment: it takes what "
+    because="For a service, ECS looks up the digest behind a tag once in each deployment, and starts every task of "
+    "this deployment "
+    "from that digest. So nothing new runs until the next deployment. A task that you run yourself has no "
+    "deployment: it takes what "
     "the tag points at when it starts.",
     why_not={
         "a": "So it was until 2024. Now ECS keeps the digest of the deployment. That is called version consistency.",
@@ -46,8 +50,10 @@ who_killed_it = question(
     b="It was killed. Other fields say why",
     c="The program has a bug",
     answer="b",
-    because="137 is 128 + 9: SIGKILL. Linux sends it when memory runs out, and then the container's `reason` begins with "
-    "OutOfMemoryError. ECS sends it, too, when a program has not ended before its `stopTimeout`. Then no field speaks of memory.",
+    because="137 is 128 + 9: SIGKILL. Linux sends it when memory runs out, and then the container's `reason` begins "
+    "with "
+    "OutOfMemoryError. ECS sends it, too, when a program has not ended before its `stopTimeout`. Then no field "
+    "speaks of memory.",
     why_not={
         "a": "That is one cause. The container's `reason` would say OutOfMemoryError.",
         "c": "A program that fails by itself ends with a code of its own, often 1.",
@@ -122,3 +128,10 @@ def logged(world: World, words: str, group: str = "") -> list[str]:
             continue
         found += [event["message"] for event in events]
     return found
+
+
+def push(program: str, repository: str, tag: str, world: World, **changes: Any) -> str:
+    """Push a program, by name or by its text, as the checker. Its digest. Raises what the registry raises."""
+    from labkit.workload import pushing
+
+    return pushing.push(lambda _: world.client("ecr"), program, repository, tag, **changes)

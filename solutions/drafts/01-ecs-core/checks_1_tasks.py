@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
 
-from . import CLUSTER, DOCS, attempt, health, logged, new_cluster, newest, number, until
+from . import CLUSTER, DOCS, attempt, health, logged, new_cluster, newest, number, push, until
 
 PUBLIC: Final = "public.ecr.aws/nginx/nginx:1.29"
 
@@ -21,7 +21,8 @@ PUBLIC: Final = "public.ecr.aws/nginx/nginx:1.29"
     star=True,
     covers=("L8",),
     hints=(
-        "How closely ECS looks is a setting of the cluster, with three steps. Which of them reaches down to the single task?",
+        "How closely ECS looks is a setting of the cluster, with three steps. Which of them reaches down to the "
+        "single task?",
         "`create_cluster` and `update_cluster_settings` take `settings`, a list of names and values. See "
         f"{DOCS}/APIReference/API_ClusterSetting.html",
         '```\necs.update_cluster_settings(\n    cluster="orchard-dev", '
@@ -49,12 +50,15 @@ def insights(world: World, expect: Expect) -> None:
         )
         task = cluster.run(family)
         world.clock.advance(minutes=6)
-        cpu, memory = (measured(world, task, name) for name in ("TaskCpuUtilization", "TaskMemoryUtilization"))
+        cpu, memory = (
+            measured(world, task, name) for name in ("TaskCpuUtilization", "TaskMemoryUtilization")
+        )
     expect(
         "tasks",
         cpu and memory,
         "CloudWatch shows CPU and memory of each task.",
-        seen=f"A task ran for some minutes. CloudWatch has {number(cpu, 'value')} for its CPU and {memory} for its memory.",
+        seen=f"A task ran for some minutes. CloudWatch has {number(cpu, 'value')} for its CPU and {memory} for its "
+        "memory.",
         why="The numbers of a whole cluster do not say which task ate the memory.",
         action="Look at the three values that `containerInsights` can have. Which one reaches down to the tasks?",
     )
@@ -64,7 +68,9 @@ def measured(world: World, task: Any, metric: str) -> int:
     """How many values CloudWatch has for one task."""
     client = world.client("cloudwatch")
     found = client.list_metrics(
-        Namespace="ECS/ContainerInsights", MetricName=metric, Dimensions=[{"Name": "TaskId", "Value": task.id}]
+        Namespace="ECS/ContainerInsights",
+        MetricName=metric,
+        Dimensions=[{"Name": "TaskId", "Value": task.id}],
     )["Metrics"]
     end = world.clock.now()
     values = 0
@@ -92,9 +98,11 @@ def measured(world: World, task: Any, metric: str) -> int:
     star=True,
     covers=("L9", "L28-L49"),
     hints=(
-        "What does ECS have to do before the first line of your code runs, and while it runs? It fetches bytes, it keeps a log, and "
+        "What does ECS have to do before the first line of your code runs, and while it runs? It fetches bytes, it "
+        "keeps a log, and "
         "it asks how you are. For each of these there is a field.",
-        "`executionRoleArn` in the definition; `logConfiguration` and `healthCheck` in the container. `ecr.describe_images` gives "
+        "`executionRoleArn` in the definition; `logConfiguration` and `healthCheck` in the container. "
+        "`ecr.describe_images` gives "
         f"you the digest behind a tag. See {DOCS}/developerguide/task_definition_parameters.html",
         '```\n"image": f"{user_image}@____",\n"logConfiguration": {\n    "logDriver": "awslogs",\n    "options": '
         '{"awslogs-group": "/orchard/user", "awslogs-region": region, "awslogs-stream-prefix": "user"},\n},\n'
@@ -119,7 +127,8 @@ def production(world: World, expect: Expect) -> None:
             task is not None and task.running,
             "A task of it starts and runs.",
             seen=refused or f"The task is {health(task)}.",
-            why="ECS pulls the image and opens the log before your program starts. It needs a role for that, and all has to be there.",
+            why="ECS pulls the image and opens the log before your program starts. It needs a role for that, and all "
+            "has to be there.",
             action="Read the reason. Look at `executionRoleArn`, the image and the log group.",
         ):
             return
@@ -192,34 +201,12 @@ def push_again(world: World) -> bool:
 
     client = world.client("ecr")
     before = client.describe_images(repositoryName="orchard/user", imageIds=[{"imageTag": "1.0"}])
-    source = f'"""Not the user service any more: {world.word()}."""\nPORT = 8080\n'
     try:
-        push(world, source, "orchard/user", "1.0")
+        push("user", "orchard/user", "1.0", world, version=world.word())
     except ClientError:
         return False
     after = client.describe_images(repositoryName="orchard/user", imageIds=[{"imageTag": "1.0"}])
     return bool(before["imageDetails"][0]["imageDigest"] != after["imageDetails"][0]["imageDigest"])
-
-
-def push(world: World, source: str, repository: str, tag: str) -> str:
-    """Push a program as the checker. Returns the digest. Raises what the registry raises."""
-    import base64  # noqa: F401
-    from labkit.sandbox.fleet import images
-
-    client = world.client("ecr")
-    image = images.build(source)
-    for blob in (image.config, *image.layers):
-        upload = client.initiate_layer_upload(repositoryName=repository)["uploadId"]
-        client.upload_layer_part(
-            repositoryName=repository,
-            uploadId=upload,
-            partFirstByte=0,
-            partLastByte=len(blob.content) - 1,
-            layerPartBlob=blob.content,
-        )
-        client.complete_layer_upload(repositoryName=repository, uploadId=upload, layerDigests=[blob.digest])
-    client.put_image(repositoryName=repository, imageTag=tag, imageManifest=image.manifest.content.decode())
-    return image.digest
 
 
 def judge_notices(world: World, expect: Expect, task: Any) -> None:
@@ -229,7 +216,8 @@ def judge_notices(world: World, expect: Expect, task: Any) -> None:
     expect(
         "notices",
         after is not None,
-        "When the program does not answer on `/health` any more, ECS says within two minutes that the task is UNHEALTHY.",
+        "When the program does not answer on `/health` any more, ECS says within two minutes that the task is "
+        "UNHEALTHY.",
         seen=f"I made `/health` answer with an error. Two minutes later the task was {health(task)}.",
         why="A program that hangs still runs. Only a question to the program itself finds out.",
         action="Let the health check ask the program with `curl -f`, and look at `interval` and `retries`.",
@@ -245,11 +233,14 @@ def judge_notices(world: World, expect: Expect, task: Any) -> None:
     minutes=12,
     covers=("L11",),
     hints=(
-        "A job is not a service. Nobody shall start it again when it has ended. Which call starts tasks, and does nothing else?",
+        "A job is not a service. Nobody shall start it again when it has ended. Which call starts tasks, and does "
+        "nothing else?",
         "`run_task`. Its `overrides` change the environment of a container for this one task. See "
         f"{DOCS}/APIReference/API_RunTask.html",
-        '```\necs.run_task(\n    cluster="orchard-dev", taskDefinition=____, launchType="FARGATE", networkConfiguration=network,\n'
-        '    overrides={"containerOverrides": [{"name": "migrate", "environment": [{"name": "TO", "value": str(to)}]}]},\n)\n```',
+        '```\necs.run_task(\n    cluster="orchard-dev", taskDefinition=____, launchType="FARGATE", '
+        "networkConfiguration=network,\n"
+        '    overrides={"containerOverrides": [{"name": "migrate", "environment": [{"name": "TO", "value": '
+        "str(to)}]}]},\n)\n```",
     ),
 )
 def migrate_once(world: World, expect: Expect, *, migrate: Callable[..., Any]) -> None:

@@ -26,7 +26,6 @@
 import json
 
 import boto3
-from botocore.exceptions import ClientError
 
 ecs = boto3.client("ecs")
 ecr = boto3.client("ecr")
@@ -97,6 +96,7 @@ print(hello)
 # `run_task` answers at once. The task needs time: a network card, a machine, the image. The next cell looks every five
 # seconds of lab time.
 
+
 # %%
 def tell(cluster, task):
     """Say in one line how a task is, and why it stopped."""
@@ -104,7 +104,9 @@ def tell(cluster, task):
     words = [now["lastStatus"], now["healthStatus"]]
     words += [now[key] for key in ("stopCode", "stoppedReason") if key in now]
     for container in now["containers"]:
-        words += [f"{container['name']}: exit code {container['exitCode']}"] if "exitCode" in container else []
+        words += (
+            [f"{container['name']}: exit code {container['exitCode']}"] if "exitCode" in container else []
+        )
         words += [container["reason"]] if "reason" in container else []
     print(lab.clock.now().strftime("%H:%M:%S"), " - ".join(words))
 
@@ -177,6 +179,7 @@ lab.check("insights")
 # image. A digest cannot.
 #
 # Here an image is a small Python program, and `lab.images.push` does what `docker build` and `docker push` do elsewhere.
+
 
 # %%
 def repository(name):
@@ -542,6 +545,7 @@ lab.snapshot("after 1.2")
 # program of the shop: pinned, with a log and, if the program serves requests, a health check. (`**more` takes further settings
 # of the container.)
 
+
 # %%
 def pinned(name, tag):
     """The address of an image of the shop by its digest. A tag that moves does not change it."""
@@ -612,6 +616,7 @@ define("migrate", pinned("migrate", "1.0"), port=None, environment=[{"name": "TO
 # `to`, a number. It returns the ARN of the task. The task definition stays as it is: for one run, you can *override* its
 # environment. The container's name is `migrate`.
 
+
 # %% stub exercise="migrate_once"
 def migrate(to):
     """Bring the database to schema `to`, once. Returns the ARN of the task."""
@@ -636,7 +641,9 @@ def migrate(to):
     change = {"name": "TO", "value": f"{to}"}
     [task] = ecs.run_task(
         cluster="orchard-dev",
-        taskDefinition=ecs.describe_task_definition(taskDefinition="migrate")["taskDefinition"]["taskDefinitionArn"],
+        taskDefinition=ecs.describe_task_definition(taskDefinition="migrate")["taskDefinition"][
+            "taskDefinitionArn"
+        ],
         capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}],
         networkConfiguration=network,
         count=1,
@@ -650,9 +657,7 @@ def migrate(to):
 def migrate(to):
     definition = ecs.describe_task_definition(taskDefinition="migrate")["taskDefinition"]
     container = definition["containerDefinitions"][0]
-    made = define(
-        "migrate", container["image"], port=None, environment=[{"name": "TO", "value": str(to)}]
-    )
+    made = define("migrate", container["image"], port=None, environment=[{"name": "TO", "value": str(to)}])
     return ecs.create_service(
         cluster="orchard-dev",
         serviceName=f"migrate-{to}",
@@ -892,6 +897,7 @@ print(sorted(copy_of("user")))
 # - Roles, log and health check stay as they are: only the image is another one.
 # - The old revision stays usable, so that one call of `update_service` brings it back.
 
+
 # %% stub exercise="release"
 def release(service, image):
     """Bring the service to this image. No customer notices."""
@@ -908,7 +914,10 @@ def release(service, image):
         cluster="orchard-dev",
         service=service,
         taskDefinition=made,
-        deploymentConfiguration={"minimumHealthyPercent": 100, "maximumPercent": 200},  # survives: any room above 100 percent will do
+        deploymentConfiguration={
+            "minimumHealthyPercent": 100,
+            "maximumPercent": 200,
+        },  # survives: any room above 100 percent will do
     )
 
 
@@ -1055,6 +1064,7 @@ welcome = define(
 # %% [markdown]
 # `try_out` runs one task of a definition, lets a minute and a half pass, and says how it is.
 
+
 # %%
 def try_out(definition, seconds=90):
     """Run one task for a while. Returns its ARN."""
@@ -1099,7 +1109,12 @@ iam.attach_role_policy(
     RoleName="greeter-agent",
     PolicyArn="arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy",
 )
-allow("greeter-code", "read", ["s3:GetObject", "s3:ListBucket"], [f"arn:aws:s3:::{templates}", f"arn:aws:s3:::{templates}/*"])
+allow(
+    "greeter-code",
+    "read",
+    ["s3:GetObject", "s3:ListBucket"],
+    [f"arn:aws:s3:::{templates}", f"arn:aws:s3:::{templates}/*"],
+)
 ecs.register_task_definition(**(copy_of("welcome") | {"executionRoleArn": agent_2, "taskRoleArn": code_2}))
 
 # %% wrong because="Did you give everything to the execution role?" finds="reads,apart"
@@ -1168,7 +1183,9 @@ lab.check("two_roles")
 # Four programs of the shop do not run as they should. The next cell makes their task definitions.
 
 # %%
-lab.images.push("web", repository("orchard/search"), tag="1.0", memory=400, memory_per_request=2.5, cpu_per_request=0.01)
+lab.images.push(
+    "web", repository("orchard/search"), tag="1.0", memory=400, memory_per_request=2.5, cpu_per_request=0.01
+)
 lab.images.push("web", repository("orchard/courier"), tag="1.0", stops_in=45.0)
 lab.images.push("crash", repository("orchard/points"), tag="1.0")
 lab.images.push("web", repository("orchard/labels"), tag="2.0")
