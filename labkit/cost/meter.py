@@ -129,9 +129,9 @@ def _factor(scale: float | str, period: Period, used: list[Usage]) -> float:
     if scale == MONTH:
         begin = period.begin if math.isfinite(period.begin) else _first(period, used)
         hours = (period.end - begin) / 3600
-        if hours <= 0:
+        if hours < 1 / 60:
             raise UsageError(
-                "No time has passed, so nobody can say what a month like this would be. Advance the clock first: "
+                "Less than a minute has passed, from which nobody can tell a month. Advance the clock first: "
                 "lab.clock.advance(hours=1)."
             )
         return HOURS_IN_A_MONTH / hours

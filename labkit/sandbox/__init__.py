@@ -301,7 +301,9 @@ class Sandbox:
         again), and of boto3's waiters as long as nobody else acts. Returns whether it did."""
         from labkit.sandbox.dispatch import inside_a_call
 
-        waiter = sys._getframe(2).f_globals.get("__name__") == "botocore.waiter" and not self._visitors.others()
+        waiter = (
+            sys._getframe(2).f_globals.get("__name__") == "botocore.waiter" and not self._visitors.others()
+        )
         if not self.running or not (waiter or inside_a_call()):
             return self.clock.sleeps(seconds)
         with self.lock:

@@ -22,6 +22,9 @@ KNOWN: Final[dict[str, str]] = {
     "delivery.duplicate": "share of deliveries from one service to another that are made twice",
     "delivery.unavailable": "share of attempts of one service to deliver to another that find the target down",
     "ecr.dockerhub_limit": "share of pulls from Docker Hub that it refuses: toomanyrequests",
+    "ecs.spot_reclaim": "share of running Fargate Spot tasks that AWS takes back, once",
+    "ecs.spot_unavailable": "share of new Fargate Spot tasks that find no capacity",
+    "ecs.zone_loss": "everything that runs in an Availability Zone dies, and nothing starts there",
     "events.entry_fails": "share of PutEvents entries that come back with an ErrorCode",
     "sqs.batch_entry_fails": "share of SendMessageBatch entries that come back under Failed",
     "sqs.disorder": "share of deliveries from standard queues that overtake or fall behind",
@@ -46,6 +49,14 @@ class Active(NamedTuple):
             return True
         name = target.rstrip("/").replace("/", ":").rpartition(":")[2]
         return bool(name) and name == self.target
+
+
+_LISTENERS: Final[dict[str, Callable[[Active], None]]] = {}
+
+
+def listen(name: str, listener: Callable[[Active], None]) -> None:
+    """Have a function called when this fault is switched on: for faults that act, and are not only asked about."""
+    _LISTENERS[name] = listener
 
 
 class Faults:
@@ -86,10 +97,17 @@ class Faults:
         ends = math.inf if lasting is None else begins + _seconds("lasting", lasting)
         self._active = [one for one in self._active if (one.name, one.target) != (name, target)]
         self._active.append(Active(name, float(share), begins, ends, target, details))
+        if name in _LISTENERS:
+            _LISTENERS[name](self._active[-1])
 
     def __bool__(self) -> bool:
         """Whether any fault is switched on."""
         return bool(self._active)
+
+    @property
+    def active(self) -> tuple[Active, ...]:
+        """Every fault that was switched on and not cleared, whether it is in force now or not."""
+        return tuple(self._active)
 
     def share(self, name: str, target: str = "") -> float:
         """How often the fault strikes now: 0.0 when it is off. The largest share counts."""

@@ -4,6 +4,9 @@ botocore parses large JSON files and walks through four hundred folders whenever
 depends on nothing but the installed version, so it is kept on disk in Python's own fast form, in the user's
 cache folder. A file is keyed by its path, size and date and by the version of Python, so an upgrade
 never meets old data. Whatever goes wrong with the cache, botocore reads its JSON as always.
+
+Within a process a file is read once, also for the sessions of later accounts. They share what was read, as all
+clients of one session do: botocore only looks into it.
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ def cache_folder() -> Path:
     local = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
     base = Path(local) if local else Path.home() / ".cache"
     return base / "labkit" / f"models-python{sys.version_info[0]}.{sys.version_info[1]}"
+
+_known: Final[dict[str, Any]] = {}
+"""What this process has read, by the names under which files are kept."""
 
 
 class ModelCache:
@@ -65,10 +71,13 @@ def _load_file(original: Any, folder: Path) -> Any:
         mark = _mark(full_path)
         if mark is None:
             return original(self, full_path, open_method)
-        kept = _read(folder / mark)
+        kept = _known.get(mark)
+        if kept is None:
+            kept = _read(folder / mark)
         if kept is None:
             kept = _plain(original(self, full_path, open_method))
             _write(folder / mark, kept)
+        _known[mark] = kept
         return kept
 
     return load_file

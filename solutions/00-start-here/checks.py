@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -251,21 +252,14 @@ def predict_a_bill(world: World, expect: Expect, *, monthly_bill: float) -> None
 
     line = estimate("sqs", "requests", A_MONTH, world.sandbox.region)
     cost = line.cost - line.free
-    guess = (
-        monthly_bill
-        if isinstance(monthly_bill, (int, float)) and not isinstance(monthly_bill, bool)
-        else None
-    )
-    near = guess is not None and abs(guess - cost) <= 0.2 * cost
-    if guess is None:
-        seen = f"`monthly_bill` is {monthly_bill!r}, which is no number."
-    elif near:
-        seen = f"You predicted ${guess:,.2f}."
-    elif guess <= 0:
-        seen = f"You predicted ${guess:,.2f}. Nobody gets that bill."
-    else:
-        far = f"{guess / cost:,.1f} times as much" if guess > cost else f"only {guess / cost:.2g} of it"
-        seen = f"You predicted ${guess:,.2f}. Compared with the meter's answer, that is {far}."
+    near = abs(monthly_bill - cost) <= 0.2 * cost
+    seen = f"You predicted ${monthly_bill:,.2f}."
+    if not 0 < monthly_bill < math.inf:
+        seen += " Nobody gets that bill."
+    elif not near:
+        times = monthly_bill / cost
+        far = f"{times:,.0f} times as much" if times > 1 else f"only {times:.0%} of it"
+        seen += f" Compared with the meter's answer, that is {far}."
     expect(
         "near",
         near,

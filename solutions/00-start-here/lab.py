@@ -338,10 +338,6 @@ lab.price("sqs", "requests", 50_000_000)
 monthly_bill = 1 * 0.40
 lab.price("sqs", "requests", 50_000_000)
 
-# %% wrong because="Is that a text?" finds="near"
-monthly_bill = "$19.60"
-lab.price("sqs", "requests", 50_000_000)
-
 # %% wrong because="Did you ask the meter at all?" finds="asked"
 monthly_bill = 19.6
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -69,6 +70,41 @@ def test_arm_storage_and_spot_have_units_of_their_own(sandbox: Sandbox) -> None:
 
 def test_a_task_on_an_instance_costs_nothing_itself(sandbox: Sandbox) -> None:
     assert billed(sandbox, task(launch_type="EC2", stopped_at=4600.0)) == {}
+
+
+def test_a_real_task_is_billed_while_it_runs_and_after_ecs_has_forgotten_it(
+    sandbox: Sandbox, units: Units
+) -> None:
+    ecs = boto3.client("ecs")
+    ecs.create_cluster(clusterName="shop")
+    iam = boto3.client("iam")
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="pulls", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    ecs.register_task_definition(
+        family="user", cpu="256", memory="512", networkMode="awsvpc", requiresCompatibilities=["FARGATE"],
+        executionRoleArn=role,
+        containerDefinitions=[{"name": "user", "image": "public.ecr.aws/docker/library/nginx:latest"}],
+    )  # fmt: skip
+    subnet = boto3.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    network = {"awsvpcConfiguration": {"subnets": [subnet], "assignPublicIp": "ENABLED"}}
+    run = ecs.run_task(
+        cluster="shop", taskDefinition="user", launchType="FARGATE", networkConfiguration=network
+    )
+    sandbox.clock.advance(hours=4)
+    assert units()["fargate vcpu_hours"] == pytest.approx(4 * 0.25, rel=0.01)
+    assert units()["fargate gb_hours"] == pytest.approx(4 * 0.5, rel=0.01)
+    ecs.stop_task(cluster="shop", task=run["tasks"][0]["taskArn"])
+    sandbox.clock.advance(minutes=10)
+    stopped = units()
+    sandbox.clock.advance(hours=30)
+    assert not ecs.describe_tasks(cluster="shop", tasks=[run["tasks"][0]["taskArn"]])["tasks"]
+    after = units()
+    assert {name: after[name] for name in stopped} == pytest.approx(stopped)
 
 
 def test_keys_and_secrets_pay_by_the_hour(sandbox: Sandbox, units: Units) -> None:

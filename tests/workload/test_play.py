@@ -114,7 +114,7 @@ def test_users_come_with_their_shares_and_the_seed_decides(sandbox: Sandbox) -> 
     ("given", "cure"),
     [
         ({"profile": 50}, "profile is a Profile"),
-        ({"send": "now"}, "send is a function"),
+        ({"send": "now"}, "to is the address of a load balancer"),
         ({"users": "ana"}, "users are names"),
         ({"users": []}, "users are names"),
         ({"users": {"ana": 0}}, "users are names"),

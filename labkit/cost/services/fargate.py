@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from labkit.cost.usage import Usage
 
 if TYPE_CHECKING:
     from labkit.cost.usage import Period
+    from labkit.sandbox.trace import Event
 
 LEAVES_OUT: Final = (
-    "fargate: Windows, data transfer, public addresses, and tasks that ECS no longer shows.",
+    "fargate: Windows, data transfer, public addresses.",
     "fargate: Fargate Spot. Its price is a market price; AWS says up to 70 % below the regular one.",
 )
 MINIMUM_SECONDS: Final = 60
@@ -27,11 +29,43 @@ _MIB: Final = 1024
 
 
 def usage(period: Period) -> Iterator[Usage]:
-    """vCPU-hours, GB-hours and GB-hours of more storage, task by task."""
+    """vCPU-hours, GB-hours and GB-hours of more storage. ECS forgets a stopped task; the trace does not."""
+    here: set[str] = set()
     for region, store in period.stores("ecs", "ecs_backends"):
         for kept in list(store.tasks.values()):
             for task in list(kept.values()):
+                here.add(task.task_arn)
                 yield from of_task(period, region, task)
+    for event in period.story:
+        if event.service == "ecs" and event.action == "TaskStopped" and event.resource not in here:
+            here.add(event.resource)
+            yield from of_task(period, period.region_of(event.resource), Forgotten.of(event))
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A task that ECS no longer shows, as the trace tells of it."""
+
+    task_arn: str
+    launch_type: str
+    capacity_provider_name: str
+    pull_started_at: float | None
+    stopped_at: float
+    cpu: str
+    memory: str
+    ephemeral_storage: dict[str, int]
+    attributes: tuple[dict[str, str], ...]
+
+    @classmethod
+    def of(cls, event: Event) -> Forgotten:
+        """The task of its last event."""
+        told = event.params
+        architecture = {"name": "ecs.cpu-architecture", "value": str(told.get("Architecture", ""))}
+        return cls(
+            event.resource, str(told.get("LaunchType", "")), str(told.get("CapacityProvider", "")),
+            told.get("PullStartedAt"), event.time, str(told.get("Cpu", "0")), str(told.get("Memory", "0")),
+            {"sizeInGiB": int(told.get("EphemeralGiB") or 0)}, (architecture,),
+        )  # fmt: skip
 
 
 def of_task(period: Period, region: str, task: Any) -> Iterator[Usage]:

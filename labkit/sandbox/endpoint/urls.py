@@ -70,6 +70,8 @@ def _elsewhere(text: bytes, host: str, domain: str) -> bytes:
     def balancer(found: re.Match[bytes]) -> bytes:
         name = found[1] if found[3] is None else found[1] + b"." + found[3]
         place = name + b".elb." + found[2]
-        return b"http://" + (place + b"." + domain.encode() if domain else host.encode() + PREFIX.encode() + place)
+        return b"http://" + (
+            place + b"." + domain.encode() if domain else host.encode() + PREFIX.encode() + place
+        )
 
     return _BALANCER.sub(balancer, _API.sub(change, _FUNCTION.sub(change, text)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from labkit.sandbox import stores
 from labkit.sandbox.enforcement.needs import Asked, Finder, Need
 
 _INVOKE: Final = ("Invoke", "InvokeAsync", "InvokeWithResponseStream")
@@ -78,6 +79,9 @@ def _ecs(asked: Asked) -> list[Need]:
     cluster = asked.text("cluster", "clusterName").rpartition("/")[2] or "default"
     about = {"ecs:cluster": asked.arn("ecs", f"cluster/{cluster}")}
     definition = asked.text("taskDefinition")
+    if asked.operation in ("RunTask", "StartTask"):
+        for role in _roles_of(asked, definition):
+            passed += asked.pass_role(role, "ecs-tasks.amazonaws.com")
     if definition and asked.operation in _OF_DEFINITIONS:
         return [Need(action, asked.arn("ecs", f"task-definition/{definition}"), about), *passed]
     if service := asked.text("service", "serviceName"):
@@ -87,6 +91,23 @@ def _ecs(asked: Asked) -> list[Need]:
     if asked.text("resourceArn"):
         return [Need(action, asked.text("resourceArn"))]
     return [Need(action, about["ecs:cluster"])]
+
+
+def _roles_of(asked: Asked, name: str) -> list[Any]:
+    """The roles that a new task takes: those of its definition, or the ones that override them.
+
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html (iam:PassRole for each).
+    """
+    overrides = asked.block("overrides")
+    backend = stores.backend_of("ecs", asked.account, asked.region)
+    family, _, revision = name.rpartition("/")[2].partition(":")
+    revisions = backend.task_definitions.get(family, {}) if backend is not None else {}
+    number = int(revision) if revision.isdigit() else max(revisions, default=0)
+    found = revisions.get(number)
+    return [
+        overrides.get(wanted) or getattr(found, kept, None)
+        for wanted, kept in (("taskRoleArn", "task_role_arn"), ("executionRoleArn", "execution_role_arn"))
+    ]
 
 
 def _ecr(asked: Asked) -> list[Need]:

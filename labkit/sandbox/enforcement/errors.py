@@ -11,6 +11,7 @@ of the API references.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape
@@ -134,6 +135,8 @@ def worded(service: str, message: str) -> str:
         return _respelled(message, "sqs:", str.lower)
     if service == "sns":
         return message.replace("sns:", "SNS:").replace(":aws:SNS:", ":aws:sns:")
+    if service == "ecr" and " on resource: " not in message:
+        return re.sub(r"(to perform: ecr:\w+)", r"\1 on resource: *", message)
     if service == "ec2":
         return f"You are not authorized to perform this operation. {message}"
     if service == "s3" and " on resource: " in message:

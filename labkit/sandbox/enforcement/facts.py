@@ -92,13 +92,7 @@ def resource_keys(resource: str) -> dict[str, str]:
     arn = Arn.of(resource)
     finder = _TAGS.get(arn.service) if arn else None
     tags = tags_in(finder(arn)) if finder and arn else {}
-    own = (
-        "iam"
-        if arn and arn.service == "iam"
-        else "secretsmanager"
-        if arn and arn.service == "secretsmanager"
-        else ""
-    )
+    own = arn.service if arn and arn.service in ("iam", "secretsmanager", "ecr") else ""
     prefixes: Iterable[str] = filter(None, ("aws", own))
     return {f"{prefix}:ResourceTag/{name}": value for prefix in prefixes for name, value in tags.items()}
 
@@ -150,5 +144,6 @@ _TAGS: Final[dict[str, Callable[[Arn], Any]]] = {
     "s3": _bucket_tags,
     "logs": _tagger("logs", lambda arn: arn.whole.partition(":log-stream:")[0]),
     "states": _tagger("states", _whole),
+    "ecr": _tagger("ecr", _whole),
     "iam": lambda arn: getattr(stores.role(arn), "tags", None),
 }

@@ -17,6 +17,7 @@ SERVICES: Final[dict[str, tuple[str, ...]]] = {
     "moto.cloudwatch": ("cloudwatch",),
     "moto.dynamodb": ("dynamodb",),
     "moto.ecr": ("ecr",),
+    "moto.ec2": ("ecs_machines",),
     "moto.ecs": ("ecs",),
     "moto.elbv2": ("elbv2",),
     "moto.events": ("events",),

@@ -7,22 +7,24 @@ words of the others it knows (moto/ecr/exceptions.py). The rest are ours, around
 
 from __future__ import annotations
 
-from moto.core.exceptions import ServiceException
+from moto.ecr.exceptions import InvalidParameterException
 
 
-def refused(code: str, message: str) -> ServiceException:
+def refused(code: str, message: str) -> Exception:
     """An error with AWS's code; raise it."""
-    return ServiceException(code, message)
+    # moto finds the service's model by the module of the error's class, so it must be one of ECR's.
+    error: Exception = InvalidParameterException(code, message)
+    return error
 
 
-def invalid(parameter: str, why: str) -> ServiceException:
+def invalid(parameter: str, why: str) -> Exception:
     return refused(
         "InvalidParameterException",
         f"Invalid parameter at '{parameter}' failed to satisfy constraint: '{why}'",
     )
 
 
-def no_repository(name: str, registry: str) -> ServiceException:
+def no_repository(name: str, registry: str) -> Exception:
     return refused(
         "RepositoryNotFoundException",
         f"The repository with name '{name}' does not exist in the registry with id '{registry}'",

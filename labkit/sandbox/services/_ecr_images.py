@@ -4,7 +4,8 @@ An image's digest is sha256 of its manifest's bytes. A tag belongs to one image 
 image it leaves stays, without it. Image indexes (several platforms) refer to images of the same repository.
 
 Sources: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/ with the pages API_PutImage.html,
-API_BatchGetImage.html, API_BatchDeleteImage.html ("When you remove the last tag from an image, the image is deleted"), API_ImageFailure.html,
+API_BatchGetImage.html,
+API_BatchDeleteImage.html ("When you remove the last tag from an image, the image is deleted"), API_ImageFailure.html,
 API_ImageDetail.html; https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html; the forms of
 manifests: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-manifest-formats.html; events:
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
@@ -181,7 +182,7 @@ def find(repository: Any, wanted: Params) -> tuple[Any, str, str]:
             "InvalidImageTag",
             f"Invalid request parameters: image tag should satisfy the regex '{_TAG.pattern}'",
         )
-    image = by_tag(repository, tag) if tag is not None else by_digest(repository, digest)
+    image = by_tag(repository, tag) if tag is not None else by_digest(repository, digest or "")
     if image is not None and digest is not None and image.get_image_digest() != digest:
         if by_digest(repository, digest) is not None:
             return None, "ImageTagDoesNotMatchDigest", "The tag in the request belongs to another image"

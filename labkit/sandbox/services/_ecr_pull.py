@@ -242,6 +242,7 @@ class _Private:
     def _refused(self, action: str, resource: str, owner: str) -> str:
         """AWS's message when the role may not; the call is in the trace."""
         from labkit.sandbox.authorization.resources import policy_of
+        from labkit.sandbox.enforcement.errors import worded
 
         assert self._caller is not None
         policy = policy_of(resource) if owner else None
@@ -249,6 +250,7 @@ class _Private:
             f"ecr:{action}", resource, account=owner, policies=[policy] if policy else []
         )
         error = "" if decision.allowed else "AccessDeniedException"
+        message = worded("ecr", decision.aws_message)
         _note(
             resource.rpartition("/")[2],
             action,
@@ -257,7 +259,7 @@ class _Private:
             error,
             decision.aws_message,
         )
-        return decision.aws_message
+        return message
 
 
 def _not_logged_in(why: str) -> CannotPull:

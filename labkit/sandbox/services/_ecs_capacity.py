@@ -92,15 +92,16 @@ def choose(
 def start_on(
     backend: Any, cluster: Any, definition: Any, name: str, asked: Mapping[str, Any]
 ) -> Where | Failure:
-    """A task's place on an instance that the caller has named."""
-    instance = instances.find(backend, cluster, name)
-    if instance is None:
+    """StartTask's place: this container instance, if it has room."""
+    found = instances.find(backend, cluster, name)
+    if found is None:
         return Failure(name, "MISSING")
-    node = next(
-        one for one in instances.nodes(backend, cluster) if one.name == instance.container_instance_arn
-    )
-    search = _Search(backend, cluster, definition, {**asked, "launchType": "EC2"}, ())
-    return search.on(node)
+    arn = found.container_instance_arn
+    node = next(one for one in instances.nodes(backend, cluster, every=True) if one.name == arn)
+    thing = instances.thing(definition, f"family:{definition.family}", asked.get("overrides"))
+    if lack := ("connected" if lost(node.zone) else node.lacks(thing)):
+        return Failure(arn, "INACTIVE" if lack == "ready" else _REASONS.get(lack, "RESOURCE"))
+    return _Search(backend, cluster, definition, asked, ()).there(node, None, "EC2")
 
 
 class _Search:
@@ -163,13 +164,6 @@ class _Search:
             place = "capacity provider" if provider else "cluster"
             return Failure("", f"No Container Instances were found in your {place}.")
         return Failure(found.node, _REASONS.get(found.reason, "RESOURCE"))
-
-    def on(self, node: Node) -> Where | Failure:
-        """On this node and no other."""
-        found = placing.place(self._thing, [node], [], self._constraints(), self._dice)
-        if isinstance(found, Node):
-            return self.there(found, None, "EC2")
-        return Failure(node.name, _REASONS.get(found.reason, "RESOURCE"))
 
     def there(self, node: Node, provider: str | None, kind: str) -> Where:
         subnet = next((one.id for one in self._network.subnets if one.zone == node.zone), "")

@@ -32,7 +32,7 @@ _MOST_TASKS: Final = 10
 _MOST_STRATEGIES: Final = 5
 _MOST_CONSTRAINTS: Final = 10
 _NAME: Final = re.compile(r"[a-zA-Z0-9\-_]{1,255}")
-_STARTED_BY: Final = re.compile(r"[a-zA-Z0-9\-_/]{0,128}")
+_STARTED_BY: Final = re.compile(r"[a-zA-Z0-9\-_/ ]{0,128}")  # Step Functions writes its name with spaces
 _NO_ROLE: Final = (
     "because a valid taskRoleArn is not being used. "
     "Specify a valid task role in your task definition and try again."

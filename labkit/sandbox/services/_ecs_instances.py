@@ -19,6 +19,7 @@ from labkit.sandbox.announce import announce
 from labkit.sandbox.fleet.nodes import CPU, MEMORY, Node, Thing
 from labkit.sandbox.services import _ecs_attributes as attributes
 from labkit.sandbox.services import _ecs_managed as managed
+from labkit.sandbox.services import _ecs_providers as providers
 from labkit.sandbox.services import _ecs_store as store
 
 ENI: Final = "eni"
@@ -66,14 +67,16 @@ def needs(definition: Any, overrides: Mapping[str, Any] | None = None) -> tuple[
     return int(given_cpu or cpu), int(given_memory or memory)
 
 
-def nodes(backend: Any, cluster: Any, provider: str | None = None) -> list[Node]:
+def nodes(backend: Any, cluster: Any, provider: str | None = None, *, every: bool = False) -> list[Node]:
     """The container instances of a cluster as nodes, with everything that stands on them.
 
-    With a provider, only its own.
+    With a provider, only its own; without one, all but those of Managed Instances.
     """
     found: dict[str, Node] = {}
     for one in all_in(backend, cluster):
-        if provider is None or vars(one).get("capacity_provider_name") == provider:
+        own = vars(one).get("capacity_provider_name")
+        free = own is None or providers.kind(backend, own) != "MANAGED_INSTANCES"
+        if every or own == provider or (provider is None and free):
             found[one.container_instance_arn] = _node(one)
     for task in store.tasks(backend, cluster):
         node = found.get(task.container_instance_arn or "")

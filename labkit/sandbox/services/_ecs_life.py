@@ -60,6 +60,10 @@ def begin(task: Task) -> None:
     tell.began(task)
     if not waits(task):
         go_on(task)
+        return
+    from labkit.sandbox.services import _ecs_waiting
+
+    _ecs_waiting.came(task)
 
 
 def waits(task: Task) -> bool:
@@ -276,6 +280,10 @@ def _stopped(task: Task) -> None:
         one.environment = {}
     roles.forget(task.task_arn)
     tell.moved(task, "STOPPED")
+    if task.awaited_by:
+        from labkit.sandbox.services import _stepfunctions_ecs
+
+        _stepfunctions_ecs.stopped(task)
     clock.schedule(clock.time() + SHOWN, forget, task.task_arn)
 
 

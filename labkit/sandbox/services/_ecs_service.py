@@ -140,9 +140,7 @@ def settings_of(cluster: Any, params: Mapping[str, Any], strategy: str) -> dict[
     if not launch_type and not settings.get("capacityProviderStrategy"):
         default = cluster.default_capacity_provider_strategy
         if default:
-            settings["capacityProviderStrategy"] = [
-                {"weight": 0, "base": 0} | dict(one) for one in default
-            ]
+            settings["capacityProviderStrategy"] = [{"weight": 0, "base": 0} | dict(one) for one in default]
         else:
             launch_type = "EC2"
     if launch_type:

@@ -263,7 +263,10 @@ def delete(backend: Any, cluster: str | None, name: str, force: bool) -> Service
         if record.status not in deployments.OVER:
             record.turn("STOPPED", "The service was deleted.")
     current().trace.record("state", "ecs", "ServiceDraining", resource=service.arn)
-    launches.drain(service)
+    if launches.tasks(service):
+        reconcile.wake(service)
+    else:
+        launches.drain(service)
     current().changed()
     return service
 

@@ -127,11 +127,14 @@ class Task(MotoTask):  # type: ignore[misc]  # moto ships no types
         self.resource_requirements: dict[str, Any] | None = None
         # Ours besides:
         self.service_arn = ""
+        self.awaited_by: tuple[tuple[str, int, int], ...] = ()
+        """States of state machines that wait for its end: execution, track, epoch."""
         self.deployment_id = ""
         self.network_mode = ""
         self.subnet = ""
         self.security_groups: list[str] = []
         self.public_ip = False
+        self.asked: dict[str, Any] = {}
         self.eni_id = ""
         self.task_role_arn = ""
         self.execution_role_arn = ""

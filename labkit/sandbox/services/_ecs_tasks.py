@@ -66,6 +66,7 @@ def _place(task: Task, definition: Any, where: Any) -> None:
     task.network_mode = definition.network_mode or "bridge"
     task.subnet, task.security_groups = where.subnet or "", list(where.security_groups or [])
     task.public_ip = bool(where.public_ip)
+    task.asked = dict(getattr(where, "asked", None) or {})
     architecture = (definition.runtime_platform or {}).get("cpuArchitecture", "X86_64")
     task.attributes = [{"name": "ecs.cpu-architecture", "value": architecture.lower()}]
     if life.waits(task):

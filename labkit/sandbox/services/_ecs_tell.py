@@ -121,6 +121,12 @@ def record(task: Task) -> None:
     }  # fmt: skip
     if task.last_status == "STOPPED":
         params["ExitCodes"] = {one.name: one.exit_code for one in task.containers}
+        params["PullStartedAt"] = (
+            task.pull_started_at
+        )  # from here on a task is billed; ECS forgets it after an hour
+        params["Architecture"] = next(
+            (one["value"] for one in task.attributes if one["name"] == "ecs.cpu-architecture"), None
+        )
     current().trace.record(
         "state", "ecs", f"Task{task.last_status.title()}", resource=task.task_arn,
         params={name: value for name, value in params.items() if value not in (None, "")},

@@ -38,7 +38,9 @@ def candidates(group: Any, balancer: Any) -> list[Target]:
     found = [one for one in group.targets.values() if one.state == "healthy"]
     if not found:
         # Fail open. Targets under initial checks count as not healthy yet.
-        found = [one for one in group.targets.values() if one.state in ("unhealthy", "initial", "unavailable")]
+        found = [
+            one for one in group.targets.values() if one.state in ("unhealthy", "initial", "unavailable")
+        ]
     if len(found) > 1 and not _crosses_zones(group, balancer):
         return _of_one_zone(group, balancer, found)
     return found
@@ -130,9 +132,7 @@ def outstanding(target: Target, now: float) -> float:
 def sticky(group: Any) -> bool:
     """Whether the group keeps clients with their targets by the load balancer's cookie."""
     attributes = group.attributes
-    return (
-        attributes.get("stickiness.enabled") == "true" and attributes.get("stickiness.type") == "lb_cookie"
-    )
+    return attributes.get("stickiness.enabled") == "true" and attributes.get("stickiness.type") == "lb_cookie"
 
 
 def cookie(target: Target) -> str:

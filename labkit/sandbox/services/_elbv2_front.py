@@ -111,29 +111,31 @@ def page(status: int, latency: float = 0.0, error: str = "") -> Answer:
 
 def _forward(balancer: Any, rule: Any, action: Any, asked: Asked, now: float) -> Answer:
     group = choice.group_for(rule, action)
-    target, remembered = choice.target_for(group, balancer, asked, now) if group is not None else (None, False)
+    target, remembered = (
+        choice.target_for(group, balancer, asked, now) if group is not None else (None, False)
+    )
     if target is None:
         found = page(503)
-        metrics.count(balancer, group, asked.weight, elb=503)
+        metrics.count(balancer, group, now, asked.weight, elb=503)
         return found
     if group.target_type == "lambda":
         from labkit.sandbox.services import _elbv2_functions as functions
 
         found = functions.ask(group, target["Id"], asked)
-        metrics.count(balancer, group, asked.weight, target=found.status, seconds=found.latency)
+        metrics.count(balancer, group, now, asked.weight, target=found.status, seconds=found.latency)
         return found
     box = probes.box_for(group, target, now)
     sent = _sent(box, asked, now)
     idle = float(store.attribute(balancer.attrs, "idle_timeout.timeout_seconds", IDLE))
     if sent.latency > idle:
-        metrics.count(balancer, group, asked.weight, elb=504)
+        metrics.count(balancer, group, now, asked.weight, elb=504)
         choice.began(group, target, now + idle, asked.weight)
         return page(504, idle)._replace(target=target.key)
     choice.began(group, target, now + sent.latency, asked.weight)
     if sent.status == 0:
-        metrics.count(balancer, group, asked.weight, elb=502, refused="refused" in sent.error)
+        metrics.count(balancer, group, now, asked.weight, elb=502, refused="refused" in sent.error)
         return page(502, sent.latency)._replace(target=target.key)
-    metrics.count(balancer, group, asked.weight, target=sent.status, seconds=sent.latency)
+    metrics.count(balancer, group, now, asked.weight, target=sent.status, seconds=sent.latency)
     headers = sent.headers
     if choice.sticky(group):
         headers = {**headers, "Set-Cookie": f"{choice.COOKIE}={choice.cookie(target)}; Path=/"}
@@ -158,7 +160,7 @@ def _sent(box: Box | None, asked: Asked, now: float) -> Any:
 def _fixed(balancer: Any, rule: Any, action: Any, asked: Asked, now: float) -> Answer:
     config = action.data.get("FixedResponseConfig") or {}
     status = int(config.get("StatusCode") or 200)
-    metrics.count(balancer, None, asked.weight, fixed=True, elb=status)
+    metrics.count(balancer, None, now, asked.weight, elb=status, own="HTTP_Fixed_Response_Count")
     headers = {"Server": _SERVER, "Content-Type": str(config.get("ContentType") or "text/plain")}
     return Answer(status, str(config.get("MessageBody") or ""), headers=headers)
 
@@ -166,7 +168,7 @@ def _fixed(balancer: Any, rule: Any, action: Any, asked: Asked, now: float) -> A
 def _redirect(balancer: Any, rule: Any, action: Any, asked: Asked, now: float) -> Answer:
     config = action.data.get("RedirectConfig") or {}
     status = 301 if config.get("StatusCode") == "HTTP_301" else 302
-    metrics.count(balancer, None, asked.weight, redirect=True, elb=status)
+    metrics.count(balancer, None, now, asked.weight, elb=status, own="HTTP_Redirect_Count")
     found = page(status)
     return found._replace(headers={**found.headers, "Location": rules.location(config, asked)})
 

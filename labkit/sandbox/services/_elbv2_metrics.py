@@ -1,160 +1,168 @@
-"""CloudWatch metrics of load balancers, as soon as somebody uses CloudWatch.
+"""CloudWatch metrics of load balancers: counted by the minute as requests come, made when somebody reads them.
 
-Requests are added up and told once a minute, when the minute is over; numbers of hosts when they change, and in every
-minute with requests.
+RequestCountPerTarget is what all requests of a group are for each of its targets at that time.
 
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+(names, dimensions, one point a minute; no point where there was nothing to count).
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from labkit.sandbox import current
+from labkit.sandbox import current, metrics
 from labkit.sandbox.services import _elbv2_store as store
 
-MINUTE: Final = 60.0
-_NAMESPACE: Final = {"application": "AWS/ApplicationELB", "network": "AWS/NetworkELB"}
-_FINE: Final = 0.001
-"""Response times are kept to the millisecond."""
+NAMESPACES: Final = {"application": "AWS/ApplicationELB", "network": "AWS/NetworkELB"}
+_MINUTES: Final = 24 * 60
+"""Minutes that can be looked back. AWS keeps points of a minute for 15 days."""
+_CHANGES: Final = 10_000
+_TOLD: Final = (500, 502, 503, 504)
+"""Statuses of the load balancer's own that have a metric each."""
+
+Places = list[tuple[tuple[str, str], ...]]
 
 
-def wanted() -> bool:
-    """Whether anybody in this session has looked at CloudWatch: only then can there be an alarm or a graph."""
-    return "moto.cloudwatch.models" in sys.modules
+class Minute:
+    """What was counted in one minute. Sums are by name and target group (nothing: the load balancer alone)."""
+
+    __slots__ = ("hosts", "sums", "times")
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, str], float] = {}
+        self.times: dict[str, list[float]] = {}
+        self.hosts: dict[str, int] = {}
+
+
+# -- counting ------------------------------------------------------------------------------------------
 
 
 def count(
-    balancer: Any,
-    group: Any,
-    weight: float,
-    *,
-    target: int = 0,
-    elb: int = 0,
-    seconds: float = 0.0,
-    fixed: bool = False,
-    redirect: bool = False,
-    refused: bool = False,
-) -> None:
-    """A request was answered: by a target with this status, or by the load balancer itself."""
-    if not wanted():
-        return
-    minute = _minute(balancer)
+    balancer: Any, group: Any, now: float, weight: float, *, target: int = 0, elb: int = 0, seconds: float = 0.0,
+    own: str = "", refused: bool = False,
+) -> None:  # fmt: skip
+    """A request was answered: by a target with this status, or by the load balancer itself.
+
+    `own` is the metric of an action of the load balancer's own, such as HTTP_Redirect_Count.
+    """
+    sums = (kept := _minute(balancer, now)).sums
     arn = group.arn if group is not None else ""
-    sums: dict[tuple[str, str], float] = minute["sums"]
-
-    def add(name: str, *where: str) -> None:
-        for one in where:
-            sums[name, one] = sums.get((name, one), 0.0) + weight
-
-    places = ("", arn) if arn else ("",)
-    if fixed:
-        add("HTTP_Fixed_Response_Count", "")
-    elif redirect:
-        add("HTTP_Redirect_Count", "")
-        add("HTTPCode_ELB_3XX_Count", "")
-    elif elb:
-        add(f"HTTPCode_ELB_{elb // 100}XX_Count", "")
-        add(f"HTTPCode_ELB_{elb}_Count", "") if elb in (500, 502, 503, 504) else None
-        add("TargetConnectionErrorCount", *places) if refused else None
-    add("RequestCount", *places)
+    names = ["RequestCount"]
     if target:
-        add(f"HTTPCode_Target_{target // 100}XX_Count", *places)
-        fine = round(seconds / _FINE) * _FINE
-        times = minute["times"].setdefault(arn, {})
-        times[fine] = times.get(fine, 0.0) + weight
+        names.append(f"HTTPCode_Target_{target // 100}XX_Count")
+        kept.times.setdefault(arn, []).append(seconds)
+    elif refused:
+        names.append("TargetConnectionErrorCount")
+    for name in names:
+        sums[name, arn] = sums.get((name, arn), 0.0) + weight
+    if elb and own != "HTTP_Fixed_Response_Count":
+        sums[f"HTTPCode_ELB_{elb // 100}XX_Count", ""] = (
+            sums.get((f"HTTPCode_ELB_{elb // 100}XX_Count", ""), 0.0) + weight
+        )
+        if elb in _TOLD:
+            sums[f"HTTPCode_ELB_{elb}_Count", ""] = sums.get((f"HTTPCode_ELB_{elb}_Count", ""), 0.0) + weight
+    if own:
+        sums[own, ""] = sums.get((own, ""), 0.0) + weight
+    if arn and arn not in kept.hosts:
+        kept.hosts[arn] = max(1, len(group.targets))
 
 
-def _minute(balancer: Any) -> dict[str, Any]:
-    clock = current().clock
-    begin = clock.time() // MINUTE * MINUTE
-    kept: dict[str, Any] | None = vars(balancer).get("labkit_minute")
-    if kept is None or kept["begin"] != begin:
-        if kept is not None:
-            _tell(balancer, kept)
-        kept = balancer.labkit_minute = {"begin": begin, "sums": {}, "times": {}}
-        clock.schedule(begin + MINUTE, over, balancer.arn, begin)
-    return kept
-
-
-def over(arn: str, begin: float) -> None:
-    """Due work: a minute with requests is over."""
-    balancer = store.balancer(arn)
-    kept = vars(balancer).get("labkit_minute") if balancer is not None else None
-    if kept is not None and kept["begin"] == begin:
-        balancer.labkit_minute = None
-        _tell(balancer, kept)
-
-
-def _tell(balancer: Any, kept: dict[str, Any]) -> None:
-    at, data = _moment(kept["begin"]), []
-    for (name, arn), value in kept["sums"].items():
-        for given in _dimensions(balancer, arn):
-            data.append(_datum(name, given, at, Value=value))
-        if name == "RequestCount" and arn:
-            group = store.target_group(arn)
-            hosts = max(1, len(group.targets)) if group is not None else 1
-            for given in _dimensions(balancer, arn):
-                data.append(_datum("RequestCountPerTarget", given, at, Value=value / hosts))
-    for arn, times in kept["times"].items():
-        total = sum(times.values())
-        values = {
-            "Sum": sum(seconds * weight for seconds, weight in times.items()), "SampleCount": total,
-            "Minimum": min(times), "Maximum": max(times),
-        }  # fmt: skip
-        for where in ("", arn):
-            for given in _dimensions(balancer, where):
-                data.append(_datum("TargetResponseTime", given, at, StatisticValues=values, Unit="Seconds"))
-    _put(balancer, data)
-    for arn in {arn for _, arn in kept["sums"] if arn}:
-        group = store.target_group(arn)
-        if group is not None:
-            hosts_of(balancer, group, at)
+def _minute(balancer: Any, now: float) -> Minute:
+    number = int(now // 60)
+    minutes: dict[int, Minute] | None = vars(balancer).get("labkit_minutes")
+    if minutes is None:
+        minutes = balancer.labkit_minutes = {}
+    found = minutes.get(number)
+    if found is None:
+        while len(minutes) >= _MINUTES:
+            del minutes[next(iter(minutes))]
+        found = minutes[number] = Minute()
+    return found
 
 
 def hosts(group: Any) -> None:
-    """A target's state changed."""
-    if wanted():
-        at = _moment(current().clock.time())
-        for balancer in store.users(group):
-            hosts_of(balancer, group, at)
-
-
-def hosts_of(balancer: Any, group: Any, at: datetime) -> None:
-    """HealthyHostCount and UnHealthyHostCount of a group at a load balancer."""
+    """A target's state changed: how many there are now of each."""
+    kept: list[tuple[float, int, int]] = vars(group).setdefault("labkit_hosts", [])
     states = [target.state for target in group.targets.values()]
-    data = []
-    for name, state in (("HealthyHostCount", "healthy"), ("UnHealthyHostCount", "unhealthy")):
-        for given in _dimensions(balancer, group.arn)[:1]:
-            data.append(_datum(name, given, at, Value=float(states.count(state))))
-    _put(balancer, data)
+    kept.append((current().clock.time(), states.count("healthy"), states.count("unhealthy")))
+    del kept[:-_CHANGES]
 
 
-def _dimensions(balancer: Any, arn: str) -> list[list[dict[str, str]]]:
-    """The sets of dimensions under which a metric stands: load balancer, and target group alone and with it."""
-    own = {"Name": "LoadBalancer", "Value": balancer.arn.partition("loadbalancer/")[2]}
-    if not arn:
-        return [[own]]
-    group = {"Name": "TargetGroup", "Value": arn.rpartition(":")[2]}
-    return [[group, own], [group]]
+# -- for those who read --------------------------------------------------------------------------------
 
 
-def _datum(name: str, dimensions: list[dict[str, str]], at: datetime, **value: Any) -> dict[str, Any]:
-    datum = {"MetricName": name, "Dimensions": dimensions, "Timestamp": at, "Unit": "Count"}
-    return datum | value
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)  # as moto keeps it
-
-
-def _put(balancer: Any, data: list[dict[str, Any]]) -> None:
-    if not data or not wanted():
+def read(account: str, region: str, asked: metrics.Asked) -> Iterator[metrics.Point]:
+    """All data points that somebody asks for, of minutes that are over. Looking changes nothing."""
+    backend = store.backend(account, region)
+    if backend is None or not asked.names(set(NAMESPACES.values())):
         return
-    from moto.cloudwatch.models import cloudwatch_backends
+    last = int(current().clock.time() // 60) - 1
+    first = max(int(asked.start // 60), last - _MINUTES)
+    last = int(min(last, asked.end // 60))
+    for balancer in backend.load_balancers.values():
+        space = NAMESPACES.get(balancer.type, NAMESPACES["application"])
+        for number, kept in vars(balancer).get("labkit_minutes", {}).items():
+            if first <= number <= last:
+                for name, arn, unit, values in _counted(kept):
+                    if asked.wants(space, name):
+                        for place in _places(balancer, arn):
+                            yield metrics.Point(space, name, place, _moment(number), unit, values)
+        if asked.wants(space, "HealthyHostCount") or asked.wants(space, "UnHealthyHostCount"):
+            for group in backend.target_groups.values():
+                if balancer.arn in group.load_balancer_arns:
+                    yield from _hosts(balancer, group, space, first, last)
 
-    _, _, _, region, account, _ = balancer.arn.split(":", 5)
-    space = _NAMESPACE.get(balancer.type, _NAMESPACE["application"])
-    cloudwatch_backends[account][region].put_metric_data(space, data)
+
+def _counted(kept: Minute) -> Iterator[tuple[str, str, str, list[float]]]:
+    totals: dict[str, float] = {}
+    for (name, arn), value in kept.sums.items():
+        totals[name] = totals.get(name, 0.0) + value
+        if arn:
+            yield name, arn, "Count", [value]
+            if name == "RequestCount":
+                yield "RequestCountPerTarget", arn, "Count", [value / kept.hosts[arn]]
+    for name, value in totals.items():
+        yield name, "", "Count", [value]
+    for arn, values in kept.times.items():
+        yield "TargetResponseTime", arn, "Seconds", values
+    if kept.times:
+        yield "TargetResponseTime", "", "Seconds", [one for values in kept.times.values() for one in values]
+
+
+def _hosts(balancer: Any, group: Any, space: str, first: int, last: int) -> Iterator[metrics.Point]:
+    changes: list[tuple[float, int, int]] = vars(group).get("labkit_hosts", [])
+    if not changes:
+        return
+    place = _places(balancer, group.arn)[0]
+    coming = iter(changes)
+    following = next(coming, None)
+    healthy = unhealthy = 0
+    for number in range(max(first, int(changes[0][0] // 60)), last + 1):
+        good, bad = [float(healthy)], [float(unhealthy)]
+        while following is not None and following[0] < (number + 1) * 60:
+            _, healthy, unhealthy = following
+            good.append(float(healthy))
+            bad.append(float(unhealthy))
+            following = next(coming, None)
+        if len(good) > 1 and number == int(changes[0][0] // 60):
+            del good[0], bad[0]  # before the first there was nobody to count
+        yield metrics.Point(space, "HealthyHostCount", place, _moment(number), "Count", good)
+        yield metrics.Point(space, "UnHealthyHostCount", place, _moment(number), "Count", bad)
+
+
+def _places(balancer: Any, arn: str) -> Places:
+    """The sets of dimensions under which a metric stands."""
+    own = ("LoadBalancer", str(balancer.arn.partition("loadbalancer/")[2]))
+    if not arn:
+        return [(own,)]
+    group = ("TargetGroup", arn.rpartition(":")[2])
+    return [(group, own), (group,)]
+
+
+def _moment(minute: int) -> datetime:
+    return datetime.fromtimestamp(minute * 60, UTC).replace(tzinfo=None)  # as moto keeps it
+
+
+metrics.SOURCES["elbv2"] = read

@@ -85,9 +85,7 @@ def _method(condition: Mapping[str, Any], asked: Asked) -> bool:
 
 
 def _query(condition: Mapping[str, Any], asked: Asked) -> bool:
-    pairs = [
-        (name.lower(), value.lower()) for name, value in parse_qsl(asked.query, keep_blank_values=True)
-    ]
+    pairs = [(name.lower(), value.lower()) for name, value in parse_qsl(asked.query, keep_blank_values=True)]
     for wanted in _values(condition, "QueryStringConfig"):
         key, value = wanted.get("Key"), _like(str(wanted.get("Value", "")).lower())
         named = _like(key.lower()) if key else None
@@ -121,7 +119,9 @@ def _like(pattern: str) -> re.Pattern[str]:
     """A pattern in which `*` is any text, `?` one character, and a backslash takes both their meaning away."""
     parts = re.split(r"(\\[*?]|[*?])", pattern)
     signs = {"*": ".*", "?": "."}
-    return re.compile("".join(signs.get(one) or re.escape(one.removeprefix("\\")) for one in parts), re.DOTALL)
+    return re.compile(
+        "".join(signs.get(one) or re.escape(one.removeprefix("\\")) for one in parts), re.DOTALL
+    )
 
 
 @functools.lru_cache(maxsize=128)
@@ -148,7 +148,6 @@ def location(config: Mapping[str, Any], asked: Asked) -> str:
 
     scheme, port = filled("Protocol", "#{protocol}").lower(), filled("Port", "#{port}")
     query = filled("Query", "#{query}")
-    return (
-        f"{scheme}://{filled('Host', '#{host}')}:{port}{filled('Path', '/#{path}')}"
-        + (f"?{query}" if query else "")
+    return f"{scheme}://{filled('Host', '#{host}')}:{port}{filled('Path', '/#{path}')}" + (
+        f"?{query}" if query else ""
     )

@@ -39,13 +39,13 @@ def wait_for(run: Run, track: Track, epoch: int, output: dict[str, Any]) -> None
 
     task = store.task(output["Tasks"][0]["TaskArn"])
     if task is not None:
-        task.awaited_by = (*getattr(task, "awaited_by", ()), (run.arn, track.id, epoch))
+        task.awaited_by = (*task.awaited_by, (run.arn, track.id, epoch))
 
 
 def stopped(task: Any) -> None:
     """ECS says that a task has stopped: whoever waits for it hears of it as due work."""
     clock = current().clock
-    for run, track, epoch in getattr(task, "awaited_by", ()):
+    for run, track, epoch in task.awaited_by:
         clock.schedule(clock.time(), ended, run, track, epoch, task.task_arn)
 
 

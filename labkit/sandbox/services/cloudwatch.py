@@ -37,6 +37,17 @@ def get_metric_statistics(
         return original(self, namespace, metric_name, start_time, end_time, *rest, **more)
 
 
+@hook("moto.cloudwatch.models:MetricDatumBase.filter")
+def same_dimensions(
+    original: Any, self: Any, namespace: Any, name: Any, dimensions: Any, already_present_metrics: Any = None
+) -> bool:
+    """Statistics are of the metric with exactly these dimensions; a list of metrics is of all that have them."""
+    if already_present_metrics is None and dimensions:
+        wanted = sorted((one["Name"], one.get("Value")) for one in dimensions)
+        return wanted == sorted((one.name, one.value) for one in self.dimensions)
+    return bool(original(self, namespace, name, dimensions, already_present_metrics))
+
+
 @hook(f"{_MODELS}.get_metric_data")
 def get_metric_data(
     original: Any, self: Any, queries: Sequence[dict[str, Any]], start_time: datetime, end_time: datetime, *rest: Any,

@@ -34,7 +34,8 @@ Not simulated:
 Sources:
 - https://docs.aws.amazon.com/AmazonECR/latest/APIReference/Welcome.html; botocore's model, ecr/2015-09-21
 - https://docs.aws.amazon.com/AmazonECR/latest/userguide/ with the pages image-tag-mutability.html,
-  LifecyclePolicies.html, image-scanning-basic.html, ecr-eventbridge.html, repository-policies.html, ECR_on_ECS.html, replication.html
+  LifecyclePolicies.html,
+  image-scanning-basic.html, ecr-eventbridge.html, repository-policies.html, ECR_on_ECS.html, replication.html
 - More sources stand in the parts.
 """
 
@@ -47,6 +48,7 @@ from typing import Any, Final
 from moto.core.responses import ActionResult
 
 from labkit.sandbox import current, stores
+from labkit.sandbox.fleet.images import digest_of
 from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _ecr_images as images
 from labkit.sandbox.services import _ecr_layers as layers
@@ -134,7 +136,7 @@ def get_authorization_token(original: Any, self: Any) -> Any:
 @hook(f"{_MODELS}:Image._create_digest")
 def create_digest(original: Any, self: Any) -> None:
     """An image's digest is that of its manifest, whoever made it."""
-    self._image_digest = images.digest_of(self.image_manifest.encode())
+    self._image_digest = digest_of(self.image_manifest.encode())
 
 
 @hook(f"{_API}.put_image")

@@ -10,6 +10,7 @@ Simulated here:
 - The execution role pulls images, reads secrets and writes logs (`awslogs`); the task role is what the program calls
   AWS with. What a role may not do is refused, with AWS's text and the role's name in it.
 - Network interfaces with addresses of the subnet; host ports on instances. Events on EventBridge.
+- Rules of EventBridge, schedules and state machines (runTask, .sync, .waitForTaskToken) run tasks in their role.
 - ExecuteCommand's refusals; protection from scale-in.
 
 Differs on AWS:
@@ -18,6 +19,7 @@ Differs on AWS:
   image share the module's globals; `box.state` is each one's own. A program runs in the notebook's process.
 - Health checks that can only say the same again are not repeated until something happens in the container.
 - The words of some errors are ours: ExecuteCommand with an unknown or missing container, dependencies that fail.
+- EventBridge and Scheduler do not set startedBy here.
 - Addresses are given in rising order. Credentials of tasks come to the program by `box.client`, not by an address.
 
 Not simulated:
@@ -35,14 +37,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from labkit.sandbox import delivery
 from labkit.sandbox.services import (
     _ecs_access,
     _ecs_calls,
     _ecs_definitions,
+    _ecs_instance_calls,
     _ecs_metrics,
+    _ecs_provider_calls,
     _ecs_revisions,
     _ecs_services,
+    _ecs_spot,
 )
+from labkit.sandbox.services import _ecs_deliveries as deliveries
 
 HOOKS: Final = (
     _ecs_access,
@@ -51,5 +58,12 @@ HOOKS: Final = (
     _ecs_services,
     _ecs_revisions,
     _ecs_metrics,
+    _ecs_spot,
+    _ecs_provider_calls,
+    _ecs_instance_calls,
 )
 """Modules that change moto beside this one. Each line is one part's."""
+
+delivery.receives(
+    "arn:ecs", delivery.Receiver(("ecs:RunTask",), deliveries.accept, deliveries.find, deliveries.definition)
+)

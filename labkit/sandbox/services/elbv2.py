@@ -11,8 +11,8 @@ Simulated here:
 - Deregistration delay and draining; round robin, least outstanding requests, slow start, cross-zone on and off, the
   load balancer's own cookie (AWSALB).
 - Network Load Balancers with TCP listeners pass a request through to a target.
-- Metrics (RequestCount, HTTPCode_*, TargetResponseTime, RequestCountPerTarget, HealthyHostCount, ...), once a minute,
-  once the notebook has used CloudWatch.
+- Metrics (RequestCount, HTTPCode_*, TargetResponseTime, RequestCountPerTarget, HealthyHostCount, ...), one point a
+  minute. They can be looked back 24 hours.
 
 Differs on AWS:
 - A load balancer is active at once; AWS takes some minutes. Its nodes are one.
@@ -20,7 +20,6 @@ Differs on AWS:
   say what the last one said is not sent, so programs do not see each of them in their logs.
 - Targets under initial checks count as not healthy: they get requests only when no target is healthy.
 - Shares of weighted groups are dealt out exactly, not drawn. All requests from the notebook have one source address.
-- TargetResponseTime has no percentiles. HealthyHostCount is told when it changes and in minutes with requests.
 - The words of a few refusals are ours: addresses that cannot be targets, instances that do not exist.
 - A program that ends while it works on a request: the client gets 502 at that moment.
 
@@ -355,5 +354,7 @@ def _described(group: Any, name: str, port: int | None) -> SimpleNamespace:
     checked = str(group.health_check_port or "traffic-port")
     health = {"State": seen.state, "Reason": seen.reason or None, "Description": seen.description or None}
     return SimpleNamespace(
-        target=shown, health_check_port=str(port) if checked == "traffic-port" else checked, target_health=health
+        target=shown,
+        health_check_port=str(port) if checked == "traffic-port" else checked,
+        target_health=health,
     )

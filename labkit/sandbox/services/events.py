@@ -5,8 +5,8 @@ Simulated here:
   event and loses it. Events carry all their fields in AWS's order. Entries fail on purpose: `events.entry_fails`.
 - Event patterns: the whole documented language, refused with AWS's reason when they are not valid, and
   TestEventPattern. Disabled rules are silent.
-- Targets: queues, topics, functions, state machines, log groups, streams, delivery streams, other buses (also of other
-  accounts and Regions, once), API destinations with API key, basic and OAuth authorization and their rate.
+- Targets: queues, topics, functions, state machines, log groups, streams, delivery streams, ECS tasks, other buses (also
+  of other accounts and Regions, once), API destinations with API key, basic and OAuth authorization and their rate.
 - The target's policy, or the role, decides whether a rule may deliver. Roles are checked when a target is put.
 - Input, InputPath, InputTransformer with all variables, and dynamic parameters.
 - Retries for 24 hours and 185 times, or as the target says, then the dead-letter queue with ERROR_CODE and the rest.
@@ -30,7 +30,7 @@ Differs on AWS:
 - SizeBytes of an archive counts source, detail type, detail, resources and 20 bytes for each event.
 
 Not simulated:
-- ECS tasks and other targets (Batch, CodeBuild, Redshift, Systems Manager...): the trace says so.
+- Other targets (Batch, CodeBuild, Redshift, Systems Manager...): the trace says so.
 - CloudWatch metrics, events from CloudTrail, X-Ray, schema registry and discovery, global endpoints, partner sources.
 - Encryption of buses and archives with your own key, and the dead-letter queue of a bus.
 - UpdateConnection does not change the connection's secret. Private connections. The second generation of buses.

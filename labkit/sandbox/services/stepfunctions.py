@@ -10,7 +10,8 @@ Simulated here:
   resources, what JSONata refers to. InvalidDefinition names the state; ValidateStateMachineDefinition lists everything.
 - Tasks work in the state machine's role, which must trust Step Functions: Lambda functions (they run side by side),
   lambda:invoke, sqs:sendMessage, sns:publish, events:putEvents, dynamodb get, put, update and delete item,
-  states:startExecution with .sync and .sync:2, any action of aws-sdk; .waitForTaskToken; activities.
+  states:startExecution with .sync and .sync:2, ecs:runTask with .sync (one task), any action of aws-sdk;
+  .waitForTaskToken; activities.
 - http:invoke with EventBridge's connections (API key, basic, OAuth), merged parameters, forms, all four permissions and
   condition keys; States.Http.StatusCode.NNN, States.Http.Socket after 60 seconds, Events.ConnectionResource errors.
 - Parallel; Inline Map, 40 items at once at most; Distributed Map with child executions of their own, ItemReader (JSON,

@@ -249,7 +249,7 @@ def migrate_once(world: World, expect: Expect, *, migrate: Callable[..., Any]) -
         "exists",
         world.cluster(CLUSTER),
         "There is a cluster named `orchard-dev`.",
-        action="Do exercise 1.1 first, or create the cluster.",
+        action="Do exercise 01.1 first, or create the cluster.",
     )
     expect.found(
         "defined",

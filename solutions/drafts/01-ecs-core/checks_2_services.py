@@ -34,7 +34,7 @@ def service(world: World, expect: Expect) -> None:
         "exists",
         world.cluster(CLUSTER),
         "There is a cluster named `orchard-dev`.",
-        action="Do exercise 1.1 first, or create the cluster.",
+        action="Do exercise 01.1 first, or create the cluster.",
     )
 
     def healthy() -> list[Any]:
@@ -123,13 +123,13 @@ def release(world: World, expect: Expect, *, release: Callable[..., Any]) -> Non
         "exists",
         world.cluster(CLUSTER),
         "There is a cluster named `orchard-dev`.",
-        action="Do exercise 1.1 first, or create the cluster.",
+        action="Do exercise 01.1 first, or create the cluster.",
     )
     expect.found(
         "ground",
         ground(world),
         "The repository `orchard/user`, the role `orchard-agent` and the log group `/orchard/user` are there.",
-        action="Run the cells above exercise 1.2 again.",
+        action="Run the cells above exercise 01.2 again.",
     )
     with world.rehearsal():
         version = f"{world.random.randrange(3, 90)}.{world.random.randrange(10)}"
@@ -216,7 +216,7 @@ def judge_back(world: World, expect: Expect, shop: Any, old: str) -> None:
 
 
 def ground(world: World) -> bool | None:
-    """Whether what the cells above 1.2 make is there."""
+    """Whether what the cells above 01.2 make is there."""
     iam, ecr, logs = (world.client(name) for name in ("iam", "ecr", "logs"))
     try:
         iam.get_role(RoleName="orchard-agent")

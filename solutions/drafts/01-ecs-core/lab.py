@@ -20,7 +20,7 @@
 #
 # **The story.** Orchard Market leaves its one large program for five small services. The first is `user`: it greets
 # customers by name. It has to run on three copies, day and night, and somebody has to notice when one dies. That somebody is
-# **Amazon ECS**, the Elastic Container Service. Plan two hours. There are save points after 1.2 and 1.4.
+# **Amazon ECS**, the Elastic Container Service. Plan two hours. There are save points after 01.2 and 01.4.
 
 # %% setup
 import json
@@ -132,7 +132,7 @@ for look in range(4):
 # `enabled` (the cluster and its services) or `enhanced` (each task and each container, too). What it measures costs money, as
 # all metrics of CloudWatch that are not free.
 #
-# ## 1.1 · A cluster that measures each task
+# ## 01.1 · A cluster that measures each task
 #
 # *Story.* In the playground one task ate all the memory. Nobody could say which.
 #
@@ -240,7 +240,7 @@ print(agent, user_image, region, sep="\n")
 # %% fact id="F4"
 
 # %% [markdown]
-# ## 1.2 · A task definition for production
+# ## 01.2 · A task definition for production
 #
 # *Story.* The task definition of the syllabus starts. That is all that it does: nobody sees what it prints, nobody notices when it
 # hangs, and what it runs can change overnight. `user` deserves better.
@@ -536,7 +536,7 @@ lab.check("production")
 # Your progress is saved already. The next cell also keeps a copy of the account in this session. Take a break.
 
 # %%
-lab.snapshot("after 1.2")
+lab.snapshot("after 01.2")
 
 # %% [markdown]
 # ## The same ground for all
@@ -608,7 +608,7 @@ lab.images.push("migrate", migrate_image, tag="1.0")
 define("migrate", pinned("migrate", "1.0"), port=None, environment=[{"name": "TO", "value": "8"}])
 
 # %% [markdown]
-# ## 1.3 · Run the migration once
+# ## 01.3 · Run the migration once
 #
 # *Story.* The last migration ran as a service. It ended, ECS started it again, it ended, and so on all night.
 #
@@ -762,7 +762,7 @@ lab.check("migrate_once", migrate=migrate)
 # While the image is pulled, tasks are *pending*. Then they are *running*. A running task whose container is `UNHEALTHY` does not
 # count as well: ECS starts another one in its place.
 #
-# ## 1.4 · Three copies of `user`
+# ## 01.4 · Three copies of `user`
 #
 # *Story.* On Sunday a task of `user` died. Nobody noticed until Monday.
 #
@@ -850,7 +850,7 @@ lab.check("service")
 # You are more than half-way.
 
 # %%
-lab.snapshot("after 1.4")
+lab.snapshot("after 01.4")
 
 # %% [markdown]
 # ## Revisions and releases
@@ -886,7 +886,7 @@ lab.images.push("user", user_image, tag="2.0", version="2.0")
 print(sorted(copy_of("user")))
 
 # %% [markdown]
-# ## 1.5 · Release without an outage
+# ## 01.5 · Release without an outage
 #
 # *Story.* To save money, a colleague made some services with `minimumHealthyPercent=0` and `maximumPercent=100`. At the last
 # release, ECS stopped all three tasks first. For a minute there was no shop.
@@ -1080,7 +1080,7 @@ def try_out(definition, seconds=90):
 trial = try_out("welcome")
 
 # %% [markdown]
-# ## 1.6 · Two roles, two jobs
+# ## 01.6 · Two roles, two jobs
 #
 # *Story.* `welcome` does not start. And your colleague says: "When it starts, it will not greet anybody either. I have mixed
 # something up."
@@ -1195,7 +1195,7 @@ define("points", pinned("points", "1.0"))
 define("labels", f"{repository('orchard/labels')}:2.1")
 
 # %% [markdown]
-# ## 1.7 · Four that stop
+# ## 01.7 · Four that stop
 #
 # *Story.* You are on call. Four notes lie on your desk:
 #

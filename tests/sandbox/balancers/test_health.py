@@ -131,7 +131,7 @@ def test_a_container_that_starts_late_becomes_healthy(front: Any, standing: Any)
     front.register("10.0.0.5")
     front.pass_time(40)
     assert front.states() == ["unhealthy"]
-    front.pass_time(5 * 30)
+    front.pass_time(4 * 30)
     assert front.states() == ["unhealthy"]
     front.pass_time(30)
     assert front.states() == ["healthy"]
@@ -150,9 +150,9 @@ def test_matcher_path_interval_and_thresholds_are_asked(front: Any, standing: An
     front.pass_time(6)
     assert front.states(group) == ["healthy"]
     front.api.modify_target_group(TargetGroupArn=group, Matcher={"HttpCode": "200"})
-    front.pass_time(29)
+    front.pass_time(28)
     assert front.states(group) == ["healthy"]
-    front.pass_time(3)
+    front.pass_time(2)
     assert front.states(group) == ["unhealthy"]
 
 

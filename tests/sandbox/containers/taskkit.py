@@ -26,7 +26,8 @@ def define(*containers: dict[str, Any], family: str = "job", **more: Any) -> str
         "family": family, "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256",
         "memory": "512", "executionRoleArn": kit.execution_role(), "containerDefinitions": list(containers),
     }  # fmt: skip
-    made = kit.ecs().register_task_definition(**(given | more))["taskDefinition"]
+    asked = {name: value for name, value in (given | more).items() if value is not None}
+    made = kit.ecs().register_task_definition(**asked)["taskDefinition"]
     return f"{made['family']}:{made['revision']}"
 
 

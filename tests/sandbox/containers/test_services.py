@@ -10,7 +10,7 @@ import pytest
 from labkit.sandbox import Sandbox, current
 from labkit.sandbox.services import _ecs_tasks
 from tests.sandbox.containers import servicekit as kit
-from tests.sandbox.enforced import refusal
+from tests.sandbox.enforced import make_role, refusal
 
 
 def test_a_new_service_starts_its_tasks_spread_over_the_zones(story: Sandbox) -> None:
@@ -51,7 +51,8 @@ def test_everything_that_was_set_comes_back(story: Sandbox) -> None:
         "propagateTags": "SERVICE", "availabilityZoneRebalancing": "DISABLED", "platformVersion": "1.4.0",
         "tags": [{"key": "team", "value": "orders"}],
     }  # fmt: skip
-    made = kit.create(**given)
+    role = make_role("task", trusts={"Service": "ecs-tasks.amazonaws.com"})
+    made = kit.create(task=kit.definition(kit.image(), taskRoleArn=role), **given)
     kit.stable()
     for shown in (made, kit.service()):
         configuration = shown.pop("deploymentConfiguration")

@@ -78,8 +78,8 @@ def test_a_fifo_queue_without_content_based_deduplication_cannot_take_it(shop: A
 
 
 def test_targets_that_come_later_say_so_in_the_trace(shop: Any) -> None:
-    role = shop.role("run", "ecs:RunTask")
-    shop.rule("orders", f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/c", RoleArn=role)
+    role = shop.role("run", "batch:SubmitJob")
+    shop.rule("orders", f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/q", RoleArn=role)
     shop.put()
     refused = shop.sandbox.trace.where(kind="refused", service="events")
     assert [event.error for event in refused][:1] == ["NotSimulated"]

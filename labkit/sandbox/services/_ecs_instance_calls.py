@@ -1,0 +1,114 @@
+"""The API of container instances.
+
+Sources: API reference (RegisterContainerInstance, DeregisterContainerInstance, ListContainerInstances: `filter` in the
+cluster query language, up to 100 results; DescribeContainerInstances; UpdateContainerInstancesState).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import InvalidInstanceIdError
+from moto.ecs.exceptions import InvalidParameterException
+
+from labkit.sandbox import current
+from labkit.sandbox.hooks import hook
+from labkit.sandbox.services import _ecs_instances as instances
+from labkit.sandbox.services import _ecs_queries as queries
+from labkit.sandbox.services import _ecs_waiting as waiting
+
+_RESPONSE: Final = "moto.ecs.responses:EC2ContainerServiceResponse"
+_PAGE: Final = 100
+
+
+@hook(f"{_RESPONSE}.register_container_instance")
+def register_container_instance(original: Any, self: Any) -> ActionResult:
+    """RegisterContainerInstance: what the agent calls. The identity document says which instance it is."""
+    backend, params = self.ecs_backend, self._get_params()
+    cluster = instances.cluster_of(backend, params.get("cluster"))
+    try:
+        identity = json.loads(params.get("instanceIdentityDocument") or "")
+        instance_id = str(identity["instanceId"])
+    except (ValueError, KeyError, TypeError):
+        raise InvalidParameterException("The instance identity document is invalid.") from None
+    more = {one["name"]: one.get("value", "") for one in params.get("attributes") or ()}
+    try:
+        made = waiting.joined(backend, cluster, instance_id, more=more)
+    except InvalidInstanceIdError:
+        raise InvalidParameterException("The instance identity document is invalid.") from None
+    vars(made)["tags"] = params.get("tags") or []
+    return ActionResult({"containerInstance": _told(backend, cluster, made)})
+
+
+@hook(f"{_RESPONSE}.deregister_container_instance")
+def deregister_container_instance(original: Any, self: Any) -> ActionResult:
+    """DeregisterContainerInstance. With `force`, ECS forgets the tasks on it, and services replace theirs."""
+    backend, params = self.ecs_backend, self._get_params()
+    cluster = instances.cluster_of(backend, params.get("cluster"))
+    found = instances.find(backend, cluster, str(params.get("containerInstance") or ""))
+    if found is None:
+        raise InvalidParameterException("Referenced container instance not found.")
+    if instances.standing(backend, cluster, found) and not params.get("force"):
+        raise InvalidParameterException("Found running tasks on the instance.")
+    instances.leave(backend, cluster, found, "Container instance deregistered by user.")
+    return ActionResult({"containerInstance": _told(backend, cluster, found)})
+
+
+@hook(f"{_RESPONSE}.list_container_instances")
+def list_container_instances(original: Any, self: Any) -> ActionResult:
+    """ListContainerInstances: by status (ACTIVE and DRAINING without one) and a query."""
+    backend, params = self.ecs_backend, self._get_params()
+    cluster = instances.cluster_of(backend, params.get("cluster"))
+    status, query = params.get("status"), params.get("filter")
+    names = {node.name: node for node in instances.nodes(backend, cluster, every=True)}
+    if query:
+        try:
+            test = queries.parse(str(query))
+        except queries.BadQuery as wrong:
+            raise InvalidParameterException(f"Invalid filter '{query}': {wrong}.") from None
+        names = {name: node for name, node in names.items() if test(node)}
+    found = [
+        one.container_instance_arn
+        for one in instances.all_in(backend, cluster)
+        if one.container_instance_arn in names and status in (None, one.status)
+    ]
+    token = str(params.get("nextToken") or "0")
+    if not token.isdigit():
+        raise InvalidParameterException("Invalid token")
+    start, size = int(token), min(int(params.get("maxResults") or _PAGE), _PAGE)
+    told: dict[str, Any] = {"containerInstanceArns": found[start : start + size]}
+    if start + size < len(found):
+        told["nextToken"] = str(start + size)
+    return ActionResult(told)
+
+
+@hook(f"{_RESPONSE}.describe_container_instances")
+def describe_container_instances(original: Any, self: Any) -> ActionResult:
+    """DescribeContainerInstances."""
+    backend, params = self.ecs_backend, self._get_params()
+    cluster = instances.cluster_of(backend, params.get("cluster"))
+    found, failures = instances.wanted(backend, cluster, params.get("containerInstances"))
+    told = [_told(backend, cluster, one) for one in found]
+    if "TAGS" not in (params.get("include") or ()):
+        told = [one | {"tags": []} for one in told]
+    return ActionResult({"containerInstances": told, "failures": failures})
+
+
+@hook(f"{_RESPONSE}.update_container_instances_state")
+def update_container_instances_state(original: Any, self: Any) -> ActionResult:
+    """UpdateContainerInstancesState: DRAINING takes no new tasks, and services move away."""
+    backend, params = self.ecs_backend, self._get_params()
+    cluster = instances.cluster_of(backend, params.get("cluster"))
+    found, failures = instances.wanted(backend, cluster, params.get("containerInstances"))
+    instances.drain(backend, cluster, found, str(params.get("status") or "").upper())
+    current().changed()
+    told = [_told(backend, cluster, one) for one in found]
+    return ActionResult({"containerInstances": told, "failures": failures})
+
+
+def _told(backend: Any, cluster: Any, instance: Any) -> dict[str, Any]:
+    """An instance for moto to put into a response: there, attributes are a mapping."""
+    told = instances.described(backend, cluster, instance)
+    return told | {"attributes": {one["name"]: one.get("value") for one in told["attributes"]}}

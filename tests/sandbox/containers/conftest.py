@@ -1,0 +1,16 @@
+"""What tests of containers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from labkit.sandbox import Sandbox
+
+
+@pytest.fixture
+def story(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """An account whose clock moves only when the test moves it: the same story on every machine."""
+    with sandbox.clock.paused():
+        yield sandbox
