@@ -26,6 +26,14 @@ def own_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> None:
+    """Thousands of tests open an account each: the service models stay in memory."""
+    from labkit.sandbox import models
+
+    models.remember()
+
+
 @pytest.fixture
 def root() -> Path:
     """The clone under test."""

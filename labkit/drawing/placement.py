@@ -128,11 +128,16 @@ def _board(backend: Any, cluster: str) -> Board:
             continue
         row = rows.setdefault(_capacity(task), Row(_capacity(task)))
         row.blocks.setdefault(task.availability_zone or NOWHERE, []).append(block)
-    for arn, instance in _instances(backend, cluster):
-        zone, kind = _attribute(instance, "ecs.availability-zone"), _attribute(instance, "ecs.instance-type")
-        host = _host(instance, kind, tuple(hosts.get(arn, ())))
-        name = getattr(instance, "capacity_provider_name", None) or "EC2"
-        rows.setdefault(name, Row(name)).hosts.setdefault(zone or NOWHERE, []).append(host)
+    for told in _instances(backend, cluster):
+        attributes = {one["name"]: one.get("value", "") for one in told["attributes"]}
+        host = _host(
+            told, attributes.get("ecs.instance-type", ""), tuple(hosts.get(told["containerInstanceArn"], ()))
+        )
+        name, zone = (
+            told.get("capacityProviderName") or "EC2",
+            attributes.get("ecs.availability-zone") or NOWHERE,
+        )
+        rows.setdefault(name, Row(name)).hosts.setdefault(zone, []).append(host)
     zones = sorted({zone for row in rows.values() for zone in (*row.blocks, *row.hosts)})
     return Board(cluster, tuple(zones), tuple(rows[name] for name in sorted(rows)))
 
@@ -141,8 +146,14 @@ def _capacity(task: Any) -> str:
     return str(task.capacity_provider_name or task.launch_type or "EC2")
 
 
-def _instances(backend: Any, cluster: str) -> list[tuple[str, Any]]:
-    return list((getattr(backend, "container_instances", {}) or {}).get(cluster, {}).items())
+def _instances(backend: Any, cluster: str) -> list[dict[str, Any]]:
+    """Container instances as ECS describes them."""
+    if not backend.container_instances.get(cluster):
+        return []
+    from labkit.sandbox.services import _ecs_instances as instances
+
+    here = backend.clusters[cluster]
+    return [instances.described(backend, here, one) for one in instances.all_in(backend, here)]
 
 
 def _block(task: Any) -> Block:
@@ -158,22 +169,15 @@ def _block(task: Any) -> Block:
     return Block(owner, task.id, state, int(task.cpu or 0), int(task.memory or 0))
 
 
-def _host(instance: Any, kind: str, blocks: tuple[Block, ...]) -> Host:
-    whole, left = _resources(instance.registered_resources), _resources(instance.remaining_resources)
+def _host(told: dict[str, Any], kind: str, blocks: tuple[Block, ...]) -> Host:
+    whole, left = _resources(told["registeredResources"]), _resources(told["remainingResources"])
     cpu, memory = ((whole.get(name, 0) - left.get(name, 0), whole.get(name, 0)) for name in ("CPU", "MEMORY"))
-    status = instance.status if instance.agent_connected else "agent disconnected"
-    return Host(str(instance.ec2_instance_id), kind, str(status), cpu, memory, blocks)
+    status = told["status"] if told["agentConnected"] else "agent disconnected"
+    return Host(str(told["ec2InstanceId"]), kind, str(status), cpu, memory, blocks)
 
 
 def _resources(given: list[dict[str, Any]]) -> dict[str, int]:
     return {one["name"]: int(one.get("integerValue") or 0) for one in given}
-
-
-def _attribute(instance: Any, name: str) -> str:
-    found = getattr(instance, "attributes", None) or {}
-    if isinstance(found, dict):
-        return str(found.get(name) or "")
-    return next((str(one.get("value") or "") for one in found if one.get("name") == name), "")
 
 
 # -- in words ----------------------------------------------------------------------------------------

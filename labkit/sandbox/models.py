@@ -5,8 +5,8 @@ depends on nothing but the installed version, so it is kept on disk in Python's 
 cache folder. A file is keyed by its path, size and date and by the version of Python, so an upgrade
 never meets old data. Whatever goes wrong with the cache, botocore reads its JSON as always.
 
-Within a process a file is read once, also for the sessions of later accounts. They share what was read, as all
-clients of one session do: botocore only looks into it.
+Who opens one account after another in a process (proofs, tests) may `remember`: then each file is read once, and the
+sessions share what was read, as all clients of one session do.
 """
 
 from __future__ import annotations
@@ -36,8 +36,16 @@ def cache_folder() -> Path:
     base = Path(local) if local else Path.home() / ".cache"
     return base / "labkit" / f"models-python{sys.version_info[0]}.{sys.version_info[1]}"
 
-_known: Final[dict[str, Any]] = {}
-"""What this process has read, by the names under which files are kept."""
+
+_known: dict[str, Any] | None = None
+"""What this process has read, by the names under which files are kept; None while nothing is remembered."""
+
+
+def remember(wanted: bool = True) -> None:
+    """Keep in memory what is read from now on, or forget all that was kept."""
+    global _known
+    if wanted != (_known is not None):
+        _known = {} if wanted else None
 
 
 class ModelCache:
@@ -71,13 +79,14 @@ def _load_file(original: Any, folder: Path) -> Any:
         mark = _mark(full_path)
         if mark is None:
             return original(self, full_path, open_method)
-        kept = _known.get(mark)
-        if kept is None:
-            kept = _read(folder / mark)
+        if _known is not None and mark in _known:
+            return _known[mark]
+        kept = _read(folder / mark)
         if kept is None:
             kept = _plain(original(self, full_path, open_method))
             _write(folder / mark, kept)
-        _known[mark] = kept
+        if _known is not None:
+            _known[mark] = kept
         return kept
 
     return load_file

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ from labkit.workbook.bend import Bend, bends
 from labkit.workbook.bind import Lab, bind
 from labkit.workbook.reasons import reasons
 from labkit.workbook.source import Cell, ExerciseSource
-from labkit.workbook.stage import CellBroke, Outcome, Stage
+from labkit.workbook.stage import CellBroke, Mark, Outcome, Stage
 
 BENT_SECONDS = 8
 """What a bent solution and its check may take, in real seconds."""
@@ -62,19 +61,24 @@ class Solved:
 
 
 class Proof:
-    """What proving one lab needs. Each run happens when a gate first asks for it, and only once."""
+    """What proving one lab needs. Each run happens when a gate first asks for it, and only once.
 
-    def __init__(self, lab: Lab) -> None:
+    With `ahead`, the bent solutions are tried together with the written answers, so that the lab is played up to an
+    exercise once for both: for who wants to see all gates.
+    """
+
+    def __init__(self, lab: Lab, ahead: bool = False) -> None:
         self.lab = lab
+        self._ahead = ahead
         self._sources = {one.name: one for one in lab.source.exercises()}
         self._calm: dict[str, Played] = {}
         self._messy: dict[str, Played] = {}
         self._bent: dict[str, list[tuple[Bend, Outcome]]] = {}
 
     @classmethod
-    def of(cls, path: Path, root: Path) -> Proof:
+    def of(cls, path: Path, root: Path, ahead: bool = False) -> Proof:
         """Of the lab with this lab.py. Raises SourceError."""
-        return cls(bind(path, root))
+        return cls(bind(path, root), ahead)
 
     def source(self, exercise: str) -> ExerciseSource:
         """An exercise's cells."""
@@ -100,21 +104,17 @@ class Proof:
         Raises CellBroke where the lab does not come to the exercise.
         """
         if exercise not in self._bent:
-            self._bent[exercise] = list(self._each_bent(exercise, brief=True))
+            with Stage(self.lab) as stage:
+                cell = bring_to(stage, exercise)
+                self._bent[exercise] = list(_each_bent(stage, stage.mark(), exercise, cell, brief=True))
         return self._bent[exercise]
 
     def ready_made(self, exercise: str, criterion: str) -> Bend | None:
         """A bent solution that misses this criterion and no other. Raises CellBroke as `bent` does."""
-        with closing(self._each_bent(exercise, brief=False)) as found:
-            return next((bend for bend, outcome in found if outcome.missed == (criterion,)), None)
-
-    def _each_bent(self, exercise: str, brief: bool) -> Generator[tuple[Bend, Outcome], None, None]:
         with Stage(self.lab) as stage:
             cell = bring_to(stage, exercise)
-            mark = stage.mark()
-            for bend in bends(cell.source):
-                stage.back(mark)
-                yield bend, stage.answer(exercise, bend.source, cell.body, BENT_SECONDS, brief=brief)
+            found = _each_bent(stage, stage.mark(), exercise, cell, brief=False)
+            return next((bend for bend, outcome in found if outcome.missed == (criterion,)), None)
 
     def excuses(self, exercise: str) -> dict[int, str]:
         """The reasons for survival beside the solution, by line of the solution."""
@@ -148,7 +148,7 @@ class Proof:
             if is_messy:
                 messy.fill(stage.sandbox, self.lab.source.header.services)
             try:
-                bring_to(stage, exercise)
+                solution = bring_to(stage, exercise)
             except CellBroke as broke:
                 played.broke = broke
                 return played
@@ -157,6 +157,8 @@ class Proof:
                 stage.back(mark)
                 outcome = _try(stage, exercise, answer, is_messy)
                 played.tried.append(Tried(kind, exercise, answer, outcome))
+            if self._ahead and not is_messy and exercise not in self._bent:
+                self._bent[exercise] = list(_each_bent(stage, mark, exercise, solution, brief=True))
         return played
 
 
@@ -180,6 +182,14 @@ def left_after_reset(stage: Stage) -> str:
     words += ["a clock that is ahead"] if sandbox.clock.ahead.total_seconds() > 1e-6 else []
     words += ["a trace"] if len(sandbox.trace) else []
     return ", ".join(words)
+
+
+def _each_bent(
+    stage: Stage, mark: Mark, exercise: str, solution: Cell, brief: bool
+) -> Iterator[tuple[Bend, Outcome]]:
+    for bend in bends(solution.source):
+        stage.back(mark)
+        yield bend, stage.answer(exercise, bend.source, solution.body, BENT_SECONDS, brief=brief)
 
 
 def _right(exercise: ExerciseSource) -> list[tuple[str, Cell]]:

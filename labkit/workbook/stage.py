@@ -26,6 +26,7 @@ from labkit.errors import LabkitError
 from labkit.judging import run
 from labkit.judging.blame import describe
 from labkit.judging.expect import FAIL, Expect, Stop
+from labkit.sandbox import models
 from labkit.workbook.assemble import check_source, predict_source, setup_source
 from labkit.workbook.bind import Lab
 from labkit.workbook.limit import TooLong, at_most, prepare
@@ -132,6 +133,7 @@ class Stage:
             stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             stack.enter_context(_fixed_seed())
             prepare()
+            models.remember()  # one account after another
             self.names.update({"__name__": "__main__", "__builtins__": __builtins__})
             self._exit = stack.pop_all()
         return self

@@ -56,7 +56,7 @@ class Balancer:
         self._front = front
         self._scheme, self._host, self._port, path = front.parts_of(url)
         self._path = path.rstrip("/")
-        if front.store.balancer_at(self._host) is None:
+        if not front.known(self._host):
             raise UsageError(
                 f"No load balancer here has the name {self._host}. describe_load_balancers() says the DNSName."
             )

@@ -56,7 +56,10 @@ class Profile:
             self
             if sample == 1
             else Profile(
-                lambda at: rate(at) / sample, self.seconds, self.peak / sample, f"{self.words}, 1 in {sample:,}"
+                lambda at: rate(at) / sample,
+                self.seconds,
+                self.peak / sample,
+                f"{self.words}, 1 in {sample:,}",
             )
         )
         if (count := thinned.expected) > MOST:

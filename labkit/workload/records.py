@@ -104,7 +104,11 @@ class Records(Sequence[Record]):
         middle, high = self.percentile(0.5), self.percentile(0.99)
         failed = ", ".join(f"{count:,} x {error}" for error, count in self.errors.most_common(5))
         count = self.requests
-        sample = "" if count == len(self) else f" ({len(self):,} were sent, each stands for {count / len(self):,.0f})"
+        sample = (
+            ""
+            if count == len(self)
+            else f" ({len(self):,} were sent, each stands for {count / len(self):,.0f})"
+        )
         return (
             f"Requests: {count:,}{sample}. Answered well: {self.share_good():.2%}. "
             f"Latency: half within {middle * 1000:,.0f} ms, 99 % within {high * 1000:,.0f} ms."

@@ -61,7 +61,8 @@ class SLO:
     """An objective: this share of requests (`good`) is answered well, `within` so many seconds.
 
     `window` is the time the objective is for, in seconds; 30 days, unless it is said. Answers with 4xx count as good,
-    as in the workbook's example (all but 500 to 599 is successful), unless `client_errors` is False. Raises `UsageError`.
+    as in the workbook's example (all but 500 to 599 is successful), unless `client_errors` is False.
+    Raises `UsageError`.
     """
 
     good: float = 0.999
@@ -207,7 +208,9 @@ class Report:
         for seconds in (300.0, 3_600.0, 6 * 3_600.0, 3 * 86_400.0):
             if seconds <= self.seconds:
                 burn = self.burn(seconds)
-                rows.append((f"Fastest burn in {_time(seconds)}", f"{burn.rate:,.2f}, until {_time(burn.at)}"))
+                rows.append(
+                    (f"Fastest burn in {_time(seconds)}", f"{burn.rate:,.2f}, until {_time(burn.at)}")
+                )
         rows += [
             (f"Alert ({one.alert.severity})", f"burn rate above {one.alert.burn:g} in {_time(one.alert.long)}: "
              f"fires at {_time(one.at)}")

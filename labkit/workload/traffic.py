@@ -82,7 +82,9 @@ class Traffic:
         self._under_way: deque[tuple[int, float, Answer]] = deque()
         if callable(to):
             if sample != 1:
-                raise UsageError("sample is for requests to a load balancer or a service; a function is called.")
+                raise UsageError(
+                    "sample is for requests to a load balancer or a service; a function is called."
+                )
             self._send: Callable[[Request], Any] = to
             self._ask: Callable[[int, float, float], None] = self._call
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,15 @@ from botocore import loaders
 from botocore.loaders import Loader
 
 from labkit.sandbox import Sandbox
-from labkit.sandbox.models import ModelCache, cache_folder
+from labkit.sandbox.models import ModelCache, cache_folder, remember
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    """As in a learner's notebook; other tests of this process go on as they were."""
+    remember(False)
+    yield
+    remember()
 
 
 @pytest.fixture
@@ -60,6 +68,27 @@ def test_two_readers_do_not_share_what_they_change(folder: Path) -> None:
     first = through_cache(model)
     first["metadata"]["serviceId"] = "changed"
     assert through_cache(model)["metadata"]["serviceId"] == "SQS"
+
+
+def test_who_remembers_reads_a_file_once(folder: Path) -> None:
+    remember()
+    expected = through_cache(model)
+    for path in folder.iterdir():
+        path.unlink()
+    again = through_cache(model)
+    assert again == expected
+    assert not list(folder.iterdir()), "it came from memory"
+    remember(False)
+    assert through_cache(model) == expected
+    assert list(folder.iterdir())
+
+
+def test_extras_are_merged_alike_into_what_is_remembered(folder: Path) -> None:
+    """botocore writes its extras into the model it read; a second session writes them into the same."""
+    remember()
+    expected = Loader().load_service_model("s3", "service-2")
+    for _ in range(2):
+        assert through_cache(lambda: Loader().load_service_model("s3", "service-2")) == expected
 
 
 def test_broken_files_are_read_anew_and_mended(folder: Path) -> None:

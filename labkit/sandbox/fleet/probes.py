@@ -9,6 +9,7 @@ Source: https://docs.docker.com/reference/dockerfile/#healthcheck (exit code 0 i
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from typing import Any, Final, NamedTuple
@@ -20,7 +21,8 @@ from labkit.sandbox.fleet.inside import Failed, Inside, run
 from labkit.sandbox.fleet.programs import BadProgram, Program
 
 _HERE: Final = ("localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1")
-_URL: Final = re.compile(r"^(https?://)?[\w.\[\]:-]+(/\S*)?$")
+_ADDRESS: Final = re.compile(r"[\w-]+(\.[\w-]+)*(:\d+)?(/\S*)?$")
+_FAILS: Final = re.compile(r"--fail(-with-body)?|-[a-zA-Z]*f[a-zA-Z]*")
 
 
 class Checked(NamedTuple):
@@ -59,6 +61,30 @@ def healthy(box: Box, command: Any, now: float, timeout: float = math.inf) -> Ch
     return Checked(code == 0 and not late, steady, "it took too long" if late else f"exit code {code}")
 
 
+class _Call(NamedTuple):
+    """One call of `curl` or `wget`. `strict`: a status of 400 or more is a failure."""
+
+    host: str
+    port: int
+    path: str
+    strict: bool
+
+
+@functools.lru_cache(maxsize=256)
+def _call(name: str, words: tuple[str, ...]) -> _Call | None:
+    plain = [word for word in words if not word.startswith("-")]
+    urls = [word for word in plain if "://" in word] or [word for word in plain if _ADDRESS.match(word)]
+    if not urls:
+        return None
+    parts = urlsplit(urls[0] if "://" in urls[0] else f"http://{urls[0]}")
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return None
+    strict = name == "wget" or any(_FAILS.fullmatch(word) for word in words)
+    return _Call(parts.hostname or "", port, parts.path or "/", strict)
+
+
 class _Asked:
     """The commands a health check knows beyond the shell's."""
 
@@ -69,11 +95,8 @@ class _Asked:
 
     def word(self, words: list[str]) -> int | None:
         name = words[0].rpartition("/")[2]
-        urls = [
-            word for word in words[1:] if not word.startswith("-") and _URL.match(word) and "." in word + "."
-        ]
         if name in ("curl", "wget"):
-            return self._get(name, words, urls[-1] if urls else "")
+            return self._get(name, _call(name, tuple(words[1:])))
         if name == "nc":
             return self._connect(words)
         return None
@@ -82,23 +105,16 @@ class _Asked:
         ports = [word for word in words[1:] if word.isdigit()]
         return 0 if ports and int(ports[-1]) == self._program.port and self._box.listens(self._now) else 1
 
-    def _get(self, name: str, words: list[str], url: str) -> int:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        try:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError:
-            return 3
-        here = (parts.hostname or "") in (*_HERE, self._box.ip)
-        if not here or port != self._program.port or not self._box.listens(self._now):
+    def _get(self, name: str, call: _Call | None) -> int:
+        if call is None:
+            return 3 if name == "curl" else 1
+        here = call.host in _HERE or call.host == self._box.ip
+        if not here or call.port != self._program.port or not self._box.listens(self._now):
             return 7 if name == "curl" else 4  # curl: could not connect; wget: network failure
-        status = self._status(parts.path or "/")
+        status = self._status(call.path)
         if status == 0:
             return 52 if name == "curl" else 4
-        strict = name == "wget" or any(
-            word in ("--fail", "--fail-with-body") or re.fullmatch(r"-[a-zA-Z]*f[a-zA-Z]*", word)
-            for word in words[1:]
-        )
-        return (22 if name == "curl" else 8) if strict and status >= 400 else 0
+        return (22 if name == "curl" else 8) if call.strict and status >= 400 else 0
 
     def _status(self, path: str) -> int:
         box, program, now = self._box, self._program, self._now

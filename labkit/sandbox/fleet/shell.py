@@ -6,6 +6,7 @@ Redirections are left out; anything else is not found, as in an image that lacks
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -100,11 +101,11 @@ def command(
 
 
 def _one(text: str, inside: Inside, program: Program, more: Callable[[list[str]], int | None] | None) -> int:
-    try:
-        words = shlex.split(text)
-    except ValueError:
+    split = _split(text)
+    if split is None:
         inside.log("sh: syntax error: unterminated quoted string")
         return 2
+    words = list(split)
     while words and words[0] == "exec":
         words = words[1:]
     if not words:
@@ -117,8 +118,25 @@ def _one(text: str, inside: Inside, program: Program, more: Callable[[list[str]]
     return command(words, inside, program, more)
 
 
-def _parts(script: str, inside: Inside) -> list[str]:
-    environment = inside.environment
-    text = _VARIABLE.sub(lambda found: environment.get(found[1] or found[2], ""), script)
-    text = _REDIRECTION.sub("", text)
-    return [part.strip() for part in re.split(r"(&&|\|\||;|\n)", text.replace("\n", ";")) if part.strip()]
+def _parts(script: str, inside: Inside) -> tuple[str, ...]:
+    if "$" in script:
+        environment = inside.environment
+        script = _VARIABLE.sub(lambda found: environment.get(found[1] or found[2], ""), script)
+    return _taken_apart(script)
+
+
+# Health checks run the same few lines again and again.
+
+
+@functools.lru_cache(maxsize=256)
+def _taken_apart(script: str) -> tuple[str, ...]:
+    text = _REDIRECTION.sub("", script).replace("\n", ";")
+    return tuple(part.strip() for part in re.split(r"(&&|\|\||;)", text) if part.strip())
+
+
+@functools.lru_cache(maxsize=256)
+def _split(text: str) -> tuple[str, ...] | None:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return None

@@ -1,6 +1,6 @@
 """Pulls: what a container agent does with an image's name, and what it says when that fails.
 
-    pulled = pull("123456789012.dkr.ecr.us-east-1.amazonaws.com/user:1.0", role_arn, account, region)
+Others reach it by `labkit.sandbox.pulls.pull`.
 
 For Amazon ECR the agent asks, in the role's rights: GetAuthorizationToken, BatchGetImage, GetDownloadUrlForLayer
 (https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html). Images in other accounts need the role's
@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from labkit.sandbox import current, stores
 from labkit.sandbox.fleet import images as programs
-
-Kind = Literal["CannotPullContainerError", "ResourceInitializationError"]
+from labkit.sandbox.pulls import CannotPull, Pulled
 
 _ECR: Final = re.compile(r"(\d{12})\.dkr[.-]ecr\.([a-z0-9-]+)\.(?:amazonaws\.com|on\.aws)")
 _REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*")
@@ -38,26 +37,6 @@ _LIMIT: Final = (
 )
 _TIMES: Final = 5
 """How often an agent tries what may pass by itself, as the quoted answers show."""
-
-
-class Pulled(NamedTuple):
-    """An image that was pulled: its digest, the text of its program, and the bytes that were moved."""
-
-    digest: str
-    source: str
-    size_bytes: int
-
-
-class CannotPull(Exception):
-    """An image that could not be pulled. stoppedReason is made of `kind`, a colon and `reason`."""
-
-    def __init__(self, reason: str, kind: Kind = "CannotPullContainerError") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.kind: Kind = kind
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.reason}"
 
 
 class Reference(NamedTuple):
@@ -95,20 +74,8 @@ class Reference(NamedTuple):
         return f"{self.host}/{self.repository}{tag}{'@' + self.digest if self.digest else ''}"
 
 
-def pull(
-    image: str,
-    role_arn: str | None,
-    account: str,
-    region: str,
-    *,
-    session: str = "ecs",
-    architecture: str = "X86_64",
-) -> Pulled:
-    """Pull an image for a container. Raises `CannotPull`.
-
-    `role_arn` is the task execution role, or the role of a container instance; `session` the name its sessions have,
-    such as the task's id. `account` and `region` are the task's. ECR's own Region stands in the image's name.
-    """
+def pull(image: str, role_arn: str | None, *, session: str = "ecs", architecture: str = "X86_64") -> Pulled:
+    """Pull an image in the rights of a role. Raises `CannotPull`."""
     reference = Reference.of(image)
     if reference is None:
         raise CannotPull(f'failed to parse image reference "{image}": invalid reference format')

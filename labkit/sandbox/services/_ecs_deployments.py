@@ -247,6 +247,11 @@ def roll_back(service: Any, failed: Deployment, target: Deployment, cause: str) 
     _told(service, target, "SERVICE_DEPLOYMENT_IN_PROGRESS")
 
 
+def is_rollback(service: Any, deployment: Deployment) -> bool:
+    """Whether a deployment is on its way back: alarms do not stop that."""
+    return _rolled_back_to(service, deployment) is not None
+
+
 def _rolled_back_to(service: Any, deployment: Deployment) -> Record | None:
     """The failed service deployment whose rollback leads to this deployment, while that is going on."""
     return next(

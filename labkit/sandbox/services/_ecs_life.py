@@ -14,6 +14,7 @@ import random
 from typing import Any, Final
 
 from labkit.sandbox import current
+from labkit.sandbox.pulls import CannotPull, pull
 from labkit.sandbox.services import _ecs_containers as containers
 from labkit.sandbox.services import _ecs_network as network
 from labkit.sandbox.services import _ecs_roles as roles
@@ -127,8 +128,6 @@ def activate(arn: str) -> None:
 
 def _pull(task: Task) -> float | None:
     """Pull the images. Returns how long that takes, or None when it failed."""
-    from labkit.sandbox.services._ecr_pull import CannotPull, pull
-
     takes = 0.0
     for container in task.containers:
         image = secrets.pinned(task, container) or container.image

@@ -171,6 +171,8 @@ def look(service_arn: str, when: float) -> None:
     if _broken(service, newest):
         wake(service)
         return
+    if newest.state == "IN_PROGRESS" and _early(service, view):
+        deployments.complete(service, newest)
     acted = _act(service, newest, view)
     service.rollouts = [
         one for one in service.rollouts if one is newest or launches.has_tasks(service, one.id)
@@ -245,7 +247,7 @@ def _broken(service: Any, newest: Any) -> bool:
             event="deployment failed: tasks failed to start.",
         )  # fmt: skip
         return True
-    alarming = launches.alarming(service)
+    alarming = [] if deployments.is_rollback(service, newest) else launches.alarming(service)
     if alarming:
         record = deployments.record_of(service, newest)
         if record is not None:
@@ -335,10 +337,10 @@ def _rest(service: Any, newest: Any, view: View) -> None:
     """Nothing to do: perhaps the deployment is complete, perhaps the service is steady."""
     quiet = not view.starting and not view.unhealthy and not view.old and not view.old_healthy
     full = quiet and len(view.healthy) == service.desired_count
-    if newest.state == "IN_PROGRESS" and ((full and not view.others) or _early(service, view)):
-        deployments.complete(service, newest)
     if not full or view.others:
         return
+    if newest.state == "IN_PROGRESS":
+        deployments.complete(service, newest)
     if service.rebalancing:
         balance.done(service, view)
     if not newest.steady:

@@ -83,7 +83,8 @@ def _named(container: Given) -> Iterator[str]:
 
 def _resources(given: Given, container: Given) -> Iterator[str]:
     name, memory, soft = container.get("name"), container.get("memory"), container.get("memoryReservation")
-    if memory is None and soft is None and given.get("memory") is None:
+    on_fargate = "FARGATE" in (given.get("requiresCompatibilities") or ())  # it asks for the task's memory
+    if memory is None and soft is None and given.get("memory") is None and not on_fargate:
         yield (
             f"Invalid setting for container '{name}'. "
             "At least one of 'memory' or 'memoryReservation' must be specified."

@@ -87,6 +87,9 @@ class Task(MotoTask):  # type: ignore[misc]  # moto ships no types
         self._account_id = backend.account_id
         self.region_name = backend.region_name
         self.id = identifier
+        long = backend.enable_long_arn_for_name(name="taskLongArnFormat")
+        path = f"{cluster.name}/{identifier}" if long else identifier
+        self.arn = f"arn:aws:ecs:{self.region_name}:{self._account_id}:task/{path}"
         self.cluster_name: str = cluster.name
         self.cluster_arn: str = cluster.arn
         self.task_definition_arn: str = definition.arn
@@ -140,6 +143,11 @@ class Task(MotoTask):  # type: ignore[misc]  # moto ships no types
         self.execution_role_arn = ""
         self.failed = False
         """Whether it failed before it ever ran, or its containers were killed before that."""
+
+    @property
+    def task_arn(self) -> str:
+        """Its ARN, in the form that the account had chosen when it was made."""
+        return self.arn
 
     @property
     def account_id(self) -> str:

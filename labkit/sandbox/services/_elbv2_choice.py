@@ -71,28 +71,28 @@ def _of_one_zone(group: Any, balancer: Any, found: list[Target]) -> list[Target]
     return [one for one in found if one.get("AvailabilityZone") in (zone, "all", None)]
 
 
-def target_for(group: Any, balancer: Any, asked: Asked, now: float) -> tuple[Target | None, bool]:
-    """The target, and whether a cookie chose it. None when the group has nobody to give the request to."""
+def target_for(group: Any, balancer: Any, asked: Asked, now: float) -> Target | None:
+    """The target that gets a request, or None when the group has nobody to give it to."""
     found = candidates(group, balancer)
     if not found:
-        return None, False
+        return None
     if sticky(group):
         kept = _remembered(asked.headers, found)
         if kept is not None:
-            return kept, True
+            return kept
     if len(found) == 1:
-        return found[0], False
+        return found[0]
     attributes = group.attributes
     if attributes.get("load_balancing.algorithm.type") == "least_outstanding_requests":
-        return min(found, key=lambda one: outstanding(one, now)), False
+        return min(found, key=lambda one: outstanding(one, now))
     if int(attributes.get("slow_start.duration_seconds") or 0):
         weights = {one.key: 1 - slow_start(group, one, now) for one in found}
         if any(weight < 1 for weight in weights.values()):
             chosen = _in_turn(vars(group).setdefault("labkit_turns", {}), weights)
-            return next(one for one in found if one.key == chosen), False
+            return next(one for one in found if one.key == chosen)
     place = vars(group).get("labkit_next", 0)
     group.labkit_next = place + 1
-    return found[place % len(found)], False
+    return found[place % len(found)]
 
 
 def _in_turn(turns: dict[str, float], weights: Mapping[str, float]) -> str:

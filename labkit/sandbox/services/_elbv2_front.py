@@ -35,7 +35,7 @@ _SERVER: Final = "awselb/2.0"
 
 
 class Answer(NamedTuple):
-    """What a client gets. Status 0: no answer, and `error` says why. `box` is the container that answered, if one did."""
+    """What a client gets. Status 0: no answer, and `error` says why. `box` is the container that answered, if any."""
 
     status: int
     body: str = ""
@@ -111,18 +111,10 @@ def page(status: int, latency: float = 0.0, error: str = "") -> Answer:
 
 def _forward(balancer: Any, rule: Any, action: Any, asked: Asked, now: float) -> Answer:
     group = choice.group_for(rule, action)
-    target, remembered = (
-        choice.target_for(group, balancer, asked, now) if group is not None else (None, False)
-    )
+    target = choice.target_for(group, balancer, asked, now) if group is not None else None
     if target is None:
         found = page(503)
         metrics.count(balancer, group, now, asked.weight, elb=503)
-        return found
-    if group.target_type == "lambda":
-        from labkit.sandbox.services import _elbv2_functions as functions
-
-        found = functions.ask(group, target["Id"], asked)
-        metrics.count(balancer, group, now, asked.weight, target=found.status, seconds=found.latency)
         return found
     box = probes.box_for(group, target, now)
     sent = _sent(box, asked, now)
@@ -192,7 +184,7 @@ def _passed_through(balancer: Any, listener: Any, asked: Asked, now: float) -> A
     """TCP: the bytes go to one target, and nobody speaks HTTP in between."""
     rule = listener._default_rule[0]
     group = choice.group_for(rule, rule.actions[-1])
-    target, _ = choice.target_for(group, balancer, asked, now) if group is not None else (None, False)
+    target = choice.target_for(group, balancer, asked, now) if group is not None else None
     if target is None:
         return Answer(0, error="connection timed out")
     box = probes.box_for(group, target, now)
@@ -215,6 +207,11 @@ def settled(found: Answer, began: float) -> Answer:
     if box is None or box.exits_at is None or box.exits_at >= began + found.latency:
         return found
     return page(502, max(0.0, box.exits_at - began))._replace(target=found.target)
+
+
+def known(host: str) -> bool:
+    """Whether a load balancer has this DNS name."""
+    return store.balancer_at(host) is not None
 
 
 def parts_of(url: str) -> tuple[str, str, int, str]:

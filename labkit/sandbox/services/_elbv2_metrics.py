@@ -103,9 +103,10 @@ def read(account: str, region: str, asked: metrics.Asked) -> Iterator[metrics.Po
     last = int(min(last, asked.end // 60))
     for balancer in backend.load_balancers.values():
         space = NAMESPACES.get(balancer.type, NAMESPACES["application"])
-        for number, kept in vars(balancer).get("labkit_minutes", {}).items():
-            if first <= number <= last:
-                for name, arn, unit, values in _counted(kept):
+        minutes = vars(balancer).get("labkit_minutes", {})
+        for number in range(first, last + 1):
+            if number in minutes:
+                for name, arn, unit, values in _counted(minutes[number]):
                     if asked.wants(space, name):
                         for place in _places(balancer, arn):
                             yield metrics.Point(space, name, place, _moment(number), unit, values)

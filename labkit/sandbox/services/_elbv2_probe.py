@@ -77,8 +77,6 @@ def zone_of(group: Any, target: Any) -> str:
 
 def probe(group: Any, target: Any, now: float) -> Found:
     """Ask a target now. A check takes no capacity from the program it asks."""
-    if group.target_type == "lambda":
-        return Found(True, steady=True)
     port = target["Port"]
     if str(group.health_check_port) not in ("traffic-port", "None"):
         port = int(group.health_check_port)

@@ -52,22 +52,13 @@ def _values(condition: Mapping[str, Any], config: str) -> list[Any]:
     return [*(condition.get("Values") or []), *(inner.get("Values") or [])]
 
 
-def _regexes(condition: Mapping[str, Any], config: str) -> list[str]:
-    return [*(condition.get("RegexValues") or []), *((condition.get(config) or {}).get("RegexValues") or [])]
-
-
 def _path(condition: Mapping[str, Any], asked: Asked) -> bool:
-    config = "PathPatternConfig"
-    return any(_like(one).fullmatch(asked.path) for one in _values(condition, config)) or any(
-        _regex(one).search(asked.path) for one in _regexes(condition, config)
-    )
+    return any(_like(one).fullmatch(asked.path) for one in _values(condition, "PathPatternConfig"))
 
 
 def _host(condition: Mapping[str, Any], asked: Asked) -> bool:
-    config, host = "HostHeaderConfig", asked.host.lower()
-    return any(_like(one.lower()).fullmatch(host) for one in _values(condition, config)) or any(
-        _regex(one).search(host) for one in _regexes(condition, config)
-    )
+    host = asked.host.partition(":")[0].lower()
+    return any(_like(one.lower()).fullmatch(host) for one in _values(condition, "HostHeaderConfig"))
 
 
 def _header(condition: Mapping[str, Any], asked: Asked) -> bool:
@@ -75,9 +66,7 @@ def _header(condition: Mapping[str, Any], asked: Asked) -> bool:
     value = asked.headers.get(str(config.get("HttpHeaderName", "")).lower())
     if value is None:
         return False
-    return any(_like(one.lower()).fullmatch(value.lower()) for one in config.get("Values") or []) or any(
-        _regex(one).search(value) for one in _regexes(condition, "HttpHeaderConfig")
-    )
+    return any(_like(one.lower()).fullmatch(value.lower()) for one in config.get("Values") or [])
 
 
 def _method(condition: Mapping[str, Any], asked: Asked) -> bool:
@@ -122,14 +111,6 @@ def _like(pattern: str) -> re.Pattern[str]:
     return re.compile(
         "".join(signs.get(one) or re.escape(one.removeprefix("\\")) for one in parts), re.DOTALL
     )
-
-
-@functools.lru_cache(maxsize=128)
-def _regex(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return re.compile(r"(?!)")  # a dialect of regular expressions that Python does not know meets nothing
 
 
 # -- where a redirect leads ----------------------------------------------------------------------------

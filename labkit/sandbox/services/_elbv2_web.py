@@ -124,7 +124,7 @@ class _Urllib:
                 return usual(handler, http_class, req, **more)
             return _answer_urllib(req)
 
-        AbstractHTTPHandler.do_open = do_open  # type: ignore[method-assign]
+        AbstractHTTPHandler.do_open = do_open  # type: ignore[method-assign,assignment]
 
     def close(self) -> None:
         """Give `urllib` its own way back."""

@@ -14,7 +14,8 @@ Simulated here:
 
 Differs on AWS:
 - An image of this lab is a small Python program in one layer that is not compressed. What it weighs in the registry is
-  a few kilobytes; a pull takes the time of its SIZE, the weight that its real image would have.
+  a few kilobytes; a pull takes the time of its SIZE, the weight that its real image would have. Any
+  other image can be pushed, and its container does nothing.
 - GetDownloadUrlForLayer gives a `data:` URL with the layer in it, for nothing leaves this machine; on AWS it is an URL
   of Amazon S3 that holds for some time.
 - Lifecycle policies are applied 12 hours after a policy or a push, then daily where ages count; AWS says "within 24

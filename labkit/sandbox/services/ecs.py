@@ -41,6 +41,7 @@ from labkit.sandbox import delivery
 from labkit.sandbox.services import (
     _ecs_access,
     _ecs_calls,
+    _ecs_clusters,
     _ecs_definitions,
     _ecs_instance_calls,
     _ecs_metrics,
@@ -54,6 +55,7 @@ from labkit.sandbox.services import _ecs_deliveries as deliveries
 HOOKS: Final = (
     _ecs_access,
     _ecs_calls,
+    _ecs_clusters,
     _ecs_definitions,
     _ecs_services,
     _ecs_revisions,

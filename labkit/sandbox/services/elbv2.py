@@ -26,8 +26,9 @@ Differs on AWS:
 Not simulated:
 - Security groups and network ACLs of load balancers and targets: every target can be reached. A later lab has them.
 - Programs on EC2 instances that are not containers: such targets fail their health checks.
-- TLS (an HTTPS listener answers without a certificate), authentication, AWS WAF, access logs, gRPC, WebSockets, UDP,
-  application cookies and stickiness of groups, Gateway Load Balancers, groups with a load balancer as target.
+- TLS (an HTTPS listener answers without a certificate), authentication, AWS WAF, access logs, gRPC, WebSockets, UDP.
+- Application cookies and stickiness of groups, regular expressions and URL rewrites in rules.
+- Lambda functions and other load balancers as targets, Gateway Load Balancers.
 
 Sources:
 - https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
@@ -307,10 +308,6 @@ def _require_target(group: Any, name: str) -> None:
         if not any(address in one for one in (*known, *_PRIVATE)):
             text = f"The IP address '{name}' is not in the target group's VPC and not a private address"
             _refuse("InvalidTarget", text)
-    elif group.target_type == "lambda":
-        if group.targets and name not in {one["Id"] for one in group.targets.values()}:
-            text = f"The target group '{group.arn}' has a function already; it can have one only"
-            _refuse("TooManyTargets", text)
     else:
         text = f"Target groups of type {group.target_type} are not simulated here; they exist on AWS."
         _refuse("NotSimulated", text)

@@ -20,7 +20,8 @@ CPU_PER_REQUEST = 0.004
 LATENCY = 0.016
 
 def handle(request, box):
-    return {"statusCode": 200, "body": box.ip + " " + request.path, "headers": {"X-Seen": request.headers.get("host", "")}}
+    seen = {"X-Seen": request.headers.get("host", "")}
+    return {"statusCode": 200, "body": box.ip + " " + request.path, "headers": seen}
 """
 
 

@@ -167,7 +167,9 @@ def test_nobody_is_there(front: Any) -> None:
 
 
 def test_a_target_learns_who_asked(front: Any, standing: Any) -> None:
-    echo = "PORT = 8080\ndef handle(request, box):\n    return {'body': repr(sorted(request.headers.items()))}\n"
+    echo = (
+        "PORT = 8080\ndef handle(request, box):\n    return {'body': repr(sorted(request.headers.items()))}\n"
+    )
     ready(front, standing, "10.0.0.5", source=echo)
     seen = dict(eval(front.ask("/", headers={"X-Forwarded-For": "203.0.113.9", "X-Mine": "7"}).text))
     assert seen["x-forwarded-for"] == "203.0.113.9, 198.51.100.10"

@@ -15,7 +15,11 @@ CLUSTER = "shop"
 GOOD = "PORT = 8080\nSTARTS_IN = 1.0\nCPU = 0.01\nMEMORY = 60\nVERSION = '1'\n"
 CRASHES = "def main(box):\n    box.exit(3)\n"
 SICK = "PORT = 8080\nSTARTS_IN = 1.0\ndef health(box):\n    return False\n"
-CHECK = {"command": ["CMD-SHELL", "curl -f http://localhost:8080/health || exit 1"], "interval": 5, "retries": 2}
+CHECK = {
+    "command": ["CMD-SHELL", "curl -f http://localhost:8080/health || exit 1"],
+    "interval": 5,
+    "retries": 2,
+}
 
 
 def ecs() -> Any:
@@ -25,7 +29,9 @@ def ecs() -> Any:
 def zones(count: int = 3) -> list[str]:
     """Default subnets, each in another zone."""
     found = boto3.client("ec2").describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])
-    return [one["SubnetId"] for one in sorted(found["Subnets"], key=lambda one: one["AvailabilityZone"])][:count]
+    return [one["SubnetId"] for one in sorted(found["Subnets"], key=lambda one: one["AvailabilityZone"])][
+        :count
+    ]
 
 
 def network(count: int = 3) -> dict[str, Any]:

@@ -20,7 +20,9 @@ def test_a_broken_release_is_rolled_back(story: Sandbox) -> None:
     kit.until(lambda: kit.service()["deployments"][0]["id"] == good)
     first = kit.service()["deployments"][0]
     assert first["rolloutState"] == "IN_PROGRESS"
-    assert first["rolloutStateReason"] == f"ECS deployment circuit breaker: rolling back to deploymentId {good}."
+    assert (
+        first["rolloutStateReason"] == f"ECS deployment circuit breaker: rolling back to deploymentId {good}."
+    )
     failed = next((one for one in kit.service()["deployments"] if one["id"] == bad), None)
     if failed is not None:
         assert failed["rolloutState"] == "FAILED"
@@ -36,7 +38,9 @@ def test_a_broken_release_is_rolled_back(story: Sandbox) -> None:
 
 
 def test_without_rollback_a_failed_deployment_starts_nothing_more(story: Sandbox) -> None:
-    kit.create(count=2, deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}})
+    kit.create(
+        count=2, deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
+    )
     kit.stable()
     kept = kit.arns(kit.running())
     kit.update(taskDefinition=kit.definition(kit.image(kit.CRASHES, tag="broken")))

@@ -71,7 +71,7 @@ def test_a_rollout_always_keeps_its_promises(seed: int) -> None:
     for _ in range(400):
         step = plan(desired, bounds, new, old)
         if step.stuck:
-            assert bounds.lower >= desired and bounds.upper <= desired, f"seed {seed}"
+            assert bounds.lower >= desired >= bounds.upper, f"seed {seed}"
             return
         old = Count(healthy=old.healthy - step.stop_old)
         new = Count(new.starting + step.start, new.healthy)
@@ -85,7 +85,9 @@ def test_a_rollout_always_keeps_its_promises(seed: int) -> None:
 
 
 def task(name: str, zone: str, status: str = "RUNNING") -> SimpleNamespace:
-    return SimpleNamespace(task_arn=name, availability_zone=zone, last_status=status, container_instance_arn=None)
+    return SimpleNamespace(
+        task_arn=name, availability_zone=zone, last_status=status, container_instance_arn=None
+    )
 
 
 def test_scaling_in_takes_from_the_fullest_zone_and_what_does_not_run_yet() -> None:
@@ -115,7 +117,8 @@ def test_the_threshold_can_be_configured(kind: str, value: int, expected: int) -
 
 
 @pytest.mark.parametrize(
-    ("capacity", "metric", "target", "wanted"), [(2, 90, 50, 4), (10, 25, 50, 5), (3, 50, 50, 3), (0, 5, 50, 1)]
+    ("capacity", "metric", "target", "wanted"),
+    [(2, 90, 50, 4), (10, 25, 50, 5), (3, 50, 50, 3), (0, 5, 50, 1)],
 )
 def test_target_tracking_is_proportional_and_rounds_up(
     capacity: int, metric: float, target: float, wanted: int

@@ -24,6 +24,7 @@ def described(arn: str) -> dict[str, Any]:
 def test_each_deployment_is_kept_with_its_revision(story: Sandbox) -> None:
     kit.create(count=1)
     kit.stable()
+    current().clock.advance(minutes=1)
     kit.update(taskDefinition=kit.definition(kit.image()))
     kit.stable()
     newest, first = listed()
@@ -47,7 +48,11 @@ def test_the_service_names_its_current_deployment_and_revision(story: Sandbox) -
     made = kit.create(count=2)
     kit.stable()
     now = kit.service()
-    assert now["currentServiceDeployment"] == made["currentServiceDeployment"] == listed()[0]["serviceDeploymentArn"]
+    assert (
+        now["currentServiceDeployment"]
+        == made["currentServiceDeployment"]
+        == listed()[0]["serviceDeploymentArn"]
+    )
     (current_,) = now["currentServiceRevisions"]
     assert (current_["requestedTaskCount"], current_["runningTaskCount"]) == (2, 2)
 

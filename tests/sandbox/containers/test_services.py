@@ -111,14 +111,18 @@ def test_scaling_out_and_in_changes_no_deployment(story: Sandbox) -> None:
     assert [one["id"] for one in kit.service()["deployments"]] == [deployment]
     gone = kit.tasks(status="STOPPED")
     assert {one["stopCode"] for one in gone} == {"ServiceSchedulerInitiated"}
-    assert {one["stoppedReason"] for one in gone} == {f"Scaling activity initiated by (deployment {deployment})"}
+    assert {one["stoppedReason"] for one in gone} == {
+        f"Scaling activity initiated by (deployment {deployment})"
+    }
 
 
 def test_protected_tasks_survive_scaling_in(story: Sandbox) -> None:
     kit.create(count=3)
     kit.stable()
     kept = sorted(kit.arns(kit.tasks()))[0]
-    kit.ecs().update_task_protection(cluster=kit.CLUSTER, tasks=[kept], protectionEnabled=True, expiresInMinutes=60)
+    kit.ecs().update_task_protection(
+        cluster=kit.CLUSTER, tasks=[kept], protectionEnabled=True, expiresInMinutes=60
+    )
     kit.update(desiredCount=1)
     current().clock.advance(minutes=3)
     assert kit.arns(kit.running()) == {kept}
@@ -188,7 +192,9 @@ def test_a_service_that_nobody_made(story: Sandbox) -> None:
     )  # fmt: skip
     failures = kit.ecs().describe_services(cluster=kit.CLUSTER, services=["nobody"])["failures"]
     assert [one["reason"] for one in failures] == ["MISSING"]
-    assert refusal(kit.ecs().describe_services, cluster="none", services=["x"])[0] == "ClusterNotFoundException"
+    assert (
+        refusal(kit.ecs().describe_services, cluster="none", services=["x"])[0] == "ClusterNotFoundException"
+    )
 
 
 def test_services_are_listed_in_pages_of_ten(story: Sandbox) -> None:

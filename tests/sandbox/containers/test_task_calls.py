@@ -188,7 +188,7 @@ def test_execute_command_does_not_go_with_a_read_only_file_system(sandbox: Sandb
 def test_execute_command_says_that_the_session_is_not_simulated(sandbox: Sandbox) -> None:
     code, text = execute(enabled(*CHANNELS))
     assert code == "NotSimulated"
-    assert "set up rightly" in text
+    assert "ExecuteCommand is not simulated here" in text
 
 
 def test_execute_command_is_interactive(sandbox: Sandbox) -> None:

@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from labkit.sandbox import Sandbox
-from labkit.sandbox.services._ecr_pull import CannotPull, Pulled, Reference, pull
+from labkit.sandbox.pulls import CannotPull, Pulled, pull
+from labkit.sandbox.services._ecr_pull import Reference
 from labkit.workload.pushing import push
 from tests.sandbox.enforced import allow, deny, outcome, user
 
