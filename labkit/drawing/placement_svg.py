@@ -15,7 +15,8 @@ _PAD: Final = 10
 _BLOCK: Final = 26
 _STEP: Final = 32
 _HEAD: Final = 34
-_HOST_HEAD: Final = 40
+_HOST_HEAD: Final = 48
+_METER: Final = 46
 _RULE: Final = "#D5DCE5"
 _COLOURS: Final = ("#0F5E93", "#8A4B00", "#4A6A00", "#6B2FE0", "#B01A57", "#006A72", "#48566C")
 """One for each service, in the order of their names; further services share the last one. Letters tell them apart."""
@@ -174,11 +175,13 @@ def _host(
 def _meters(host: Host, x: float, y: float, wide: float) -> str:
     """Two thin bars: how much of the CPU and of the memory is taken."""
     parts = []
-    for place, (taken, whole) in enumerate((host.cpu, host.memory)):
-        top = y + place * 7
+    for place, (word, (taken, whole)) in enumerate((("CPU", host.cpu), ("memory", host.memory))):
+        top = y + place * 10
         share = min(1.0, taken / whole) if whole else 0.0
+        begin, room = x + _METER, max(10.0, wide - _METER)
         parts.append(
-            f'<rect x="{x:.1f}" y="{top:.1f}" width="{wide:.1f}" height="4" rx="2" fill="#E3E8EE"/>'
-            f'<rect x="{x:.1f}" y="{top:.1f}" width="{wide * share:.1f}" height="4" rx="2" fill="{style.SOFT}"/>'
+            _say(x, top + 5.5, word, style.SOFT, 9.5)
+            + f'<rect x="{begin:.1f}" y="{top:.1f}" width="{room:.1f}" height="5" rx="2.5" fill="#E3E8EE"/>'
+            f'<rect x="{begin:.1f}" y="{top:.1f}" width="{room * share:.1f}" height="5" rx="2.5" fill="{style.SOFT}"/>'
         )
     return "".join(parts)

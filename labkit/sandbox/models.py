@@ -5,8 +5,8 @@ depends on nothing but the installed version, so it is kept on disk in Python's 
 cache folder. A file is keyed by its path, size and date and by the version of Python, so an upgrade
 never meets old data. Whatever goes wrong with the cache, botocore reads its JSON as always.
 
-Who opens one account after another in a process (proofs, tests) may `remember`: then each file is read once, and the
-sessions share what was read, as all clients of one session do.
+Who opens one account after another in a process (proofs, tests) may `remember`: then what sessions only look into is
+read once. Models of services are not: moto adds to the one it reads.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def cache_folder() -> Path:
     return base / "labkit" / f"models-python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
+ONLY_READ: Final = ("endpoints", "endpoint-rule-set")
+"""Files whose content nobody changes. They are most of what a session reads before its first client."""
 _known: dict[str, Any] | None = None
 """What this process has read, by the names under which files are kept; None while nothing is remembered."""
 
@@ -79,14 +81,15 @@ def _load_file(original: Any, folder: Path) -> Any:
         mark = _mark(full_path)
         if mark is None:
             return original(self, full_path, open_method)
-        if _known is not None and mark in _known:
-            return _known[mark]
+        lasting = _known if Path(full_path).name.startswith(ONLY_READ) else None
+        if lasting is not None and mark in lasting:
+            return lasting[mark]
         kept = _read(folder / mark)
         if kept is None:
             kept = _plain(original(self, full_path, open_method))
             _write(folder / mark, kept)
-        if _known is not None:
-            _known[mark] = kept
+        if lasting is not None:
+            lasting[mark] = kept
         return kept
 
     return load_file

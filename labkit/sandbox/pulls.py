@@ -48,5 +48,7 @@ def pull(
     such as the task's id. `account` and `region` are the task's: ECR's own stand in the image's name.
     """
     registry = importlib.import_module("labkit.sandbox.services._ecr_pull")
-    found: Pulled = registry.pull(image, role_arn, session=session, architecture=architecture)
+    found: Pulled = registry.pull(
+        image, role_arn, account, region, session=session, architecture=architecture
+    )
     return found

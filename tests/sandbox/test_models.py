@@ -70,25 +70,40 @@ def test_two_readers_do_not_share_what_they_change(folder: Path) -> None:
     assert through_cache(model)["metadata"]["serviceId"] == "SQS"
 
 
-def test_who_remembers_reads_a_file_once(folder: Path) -> None:
+def test_who_remembers_reads_once_what_is_only_looked_into(folder: Path) -> None:
+    def endpoints() -> Any:
+        return Loader().load_data("endpoints")
+
     remember()
-    expected = through_cache(model)
-    for path in folder.iterdir():
+    expected = through_cache(endpoints)
+    kept = list(folder.iterdir())
+    for path in kept:
         path.unlink()
-    again = through_cache(model)
-    assert again == expected
+    assert through_cache(endpoints) == expected
     assert not list(folder.iterdir()), "it came from memory"
     remember(False)
-    assert through_cache(model) == expected
-    assert list(folder.iterdir())
+    assert through_cache(endpoints) == expected
+    assert len(list(folder.iterdir())) == len(kept)
 
 
-def test_extras_are_merged_alike_into_what_is_remembered(folder: Path) -> None:
-    """botocore writes its extras into the model it read; a second session writes them into the same."""
+def test_who_remembers_still_reads_each_model_anew(folder: Path) -> None:
+    """moto adds to the model it reads; a client whose model had these additions would not know its own errors."""
     remember()
-    expected = Loader().load_service_model("s3", "service-2")
     for _ in range(2):
-        assert through_cache(lambda: Loader().load_service_model("s3", "service-2")) == expected
+        with Sandbox() as sandbox:
+            sqs = sandbox.client("sqs")
+            with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+                sqs.get_queue_url(QueueName="nobody-made-it")
+
+
+def test_what_moto_adds_to_a_model_is_not_what_clients_see(folder: Path) -> None:
+    """moto writes error codes into the model of SQS; a client's own errors would no longer be found by theirs."""
+    from moto.core.loaders import create_loader
+
+    remember()
+    expected = Loader().load_service_model("sqs", "service-2")
+    through_cache(lambda: create_loader().load_service_model("sqs", "service-2"))
+    assert through_cache(lambda: Loader().load_service_model("sqs", "service-2")) == expected
 
 
 def test_broken_files_are_read_anew_and_mended(folder: Path) -> None:

@@ -48,7 +48,7 @@ def localise(service: str, operation: str, body: bytes, host: str, domain: str) 
 
 
 def public_url(url: str, host: str, domain: str = "") -> str:
-    """An address of AWS for a function, an API or a load balancer, as one of the endpoint. `host`: its name with port."""
+    """An address of AWS for a function, an API or a load balancer, as one of the endpoint. `host` has the port."""
     return _elsewhere(url.encode(), host, domain).decode()
 
 

@@ -90,8 +90,8 @@ HOMES: Final[dict[str, Home]] = {}
 class Box:
     """One running container. Times are seconds since 1970 on the account's clock.
 
-    `quiet` is set by its home when nobody watches its health; the first thing that may change it (a touched state, a
-    wait beyond `patience`) ends that and tells the home.
+    `quiet` is set by its home when nobody watches its health; the first thing that may change it ends that and tells
+    the home: a wait beyond `patience`, or a touched state if the checks look at that (`heeds`).
     """
 
     name: str
@@ -114,6 +114,7 @@ class Box:
     state: dict[str, Any] = field(default_factory=dict)
     dice: random.Random | None = None
     quiet: bool = False
+    heeds: bool = False
     patience: float = math.inf
     free_at: float = 0.0
     last: float = 0.0
@@ -298,12 +299,12 @@ def _read(result: Any) -> tuple[int, str, Mapping[str, str]]:
 
 
 def _after(box: Box, inside: Inside) -> None:
-    if box.quiet and inside.touched:
+    if inside.touched and box.quiet and box.heeds:
         _stir(box)
 
 
 def _stir(box: Box) -> None:
-    box.quiet = False
+    box.quiet = box.heeds = False
     home = HOMES.get(box.home)
     if home is not None:
         home.stirred(box)

@@ -26,11 +26,13 @@ _FAILS: Final = re.compile(r"--fail(-with-body)?|-[a-zA-Z]*f[a-zA-Z]*")
 
 
 class Checked(NamedTuple):
-    """What a check found. `steady`: it passes again as long as nothing happens in the box."""
+    """What a check found. `steady`: it says so again as long as nothing happens in the box. `heeds`: it looked at
+    the box's state."""
 
     passed: bool
     steady: bool = False
     why: str = ""
+    heeds: bool = False
 
 
 def healthy(box: Box, command: Any, now: float, timeout: float = math.inf) -> Checked:
@@ -58,7 +60,8 @@ def healthy(box: Box, command: Any, now: float, timeout: float = math.inf) -> Ch
         code = shell.play(script, inside, program, asked.word)
     late = inside.spent + asked.latency > timeout
     steady = not asked.moody and not inside.read and box.ready is not None and now >= box.ready
-    return Checked(code == 0 and not late, steady, "it took too long" if late else f"exit code {code}")
+    why = "it took too long" if late else f"exit code {code}"
+    return Checked(code == 0 and not late, steady, why, asked.heeds or inside.touched)
 
 
 class _Call(NamedTuple):
@@ -91,7 +94,7 @@ class _Asked:
     def __init__(self, box: Box, program: Program, inside: Inside, now: float) -> None:
         self._box, self._program, self._inside, self._now = box, program, inside, now
         self.latency = 0.0
-        self.moody = False
+        self.moody = self.heeds = False
 
     def word(self, words: list[str]) -> int | None:
         name = words[0].rpartition("/")[2]
@@ -120,14 +123,14 @@ class _Asked:
         box, program, now = self._box, self._program, self._now
         waits = max(0.0, box.free_at - now)
         self.latency += waits + program.cpu_per_request / max(0.01, min(1.0, box.vcpus)) + program.latency
-        code, before = program.handle, (Request(path=path, headers={"user-agent": "health check"}),)
-        if path == program.health_path and program.health is not None:
-            code, before = program.health, ()
-        elif code is None:
+        own = path == program.health_path and program.health is not None
+        code = program.health if own else program.handle
+        if code is None:
             return 200
+        before = () if own else (Request(path=path, headers={"user-agent": "health check"}),)
         inside = Inside(box, now)
         result = run(code, inside, *before)
-        self.moody = self.moody or inside.read
+        self.moody, self.heeds = self.moody or inside.read, self.heeds or inside.touched
         self.latency += inside.spent
         if isinstance(result, Failed):
             if result.exits:
@@ -137,6 +140,6 @@ class _Asked:
                     home.ended(box)
                 return 0
             return 500
-        if not before:
+        if own:
             return 200 if result else 503
         return boxes._read(result)[0]

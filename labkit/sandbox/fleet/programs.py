@@ -118,8 +118,10 @@ def _read(text: str, digest: str) -> Program:
 
 
 def _program(text: str, digest: str, names: Mapping[str, Any]) -> Program:
-    numbers = {name.lower(): _number(name, names.get(name, usual)) for name, usual in _NUMBERS.items()}
-    functions = {name: _function(name, names.get(name)) for name in _FUNCTIONS}
+    numbers: dict[str, Any] = {
+        name.lower(): _number(name, names.get(name, usual)) for name, usual in _NUMBERS.items()
+    }
+    functions: dict[str, Any] = {name: _function(name, names.get(name)) for name in _FUNCTIONS}
     commands = names.get("COMMANDS", {})
     if not isinstance(commands, Mapping) or not all(callable(one) for one in commands.values()):
         raise BadProgram('COMMANDS is a mapping from words to functions, such as {"migrate": migrate}.')

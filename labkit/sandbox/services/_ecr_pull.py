@@ -74,8 +74,10 @@ class Reference(NamedTuple):
         return f"{self.host}/{self.repository}{tag}{'@' + self.digest if self.digest else ''}"
 
 
-def pull(image: str, role_arn: str | None, *, session: str = "ecs", architecture: str = "X86_64") -> Pulled:
-    """Pull an image in the rights of a role. Raises `CannotPull`."""
+def pull(
+    image: str, role_arn: str | None, account: str, region: str, *, session: str, architecture: str
+) -> Pulled:
+    """Pull an image in the rights of a role, see `labkit.sandbox.pulls`. Raises `CannotPull`."""
     reference = Reference.of(image)
     if reference is None:
         raise CannotPull(f'failed to parse image reference "{image}": invalid reference format')

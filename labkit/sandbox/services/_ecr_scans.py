@@ -9,7 +9,7 @@ Sources: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-b
 image, push included), https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html (ECR Image Scan);
 the
 description of a failed scan as public repositories quote it; the CVEs: https://nvd.nist.gov/vuln/detail/CVE-2014-0160,
-.../CVE-2014-6271, .../CVE-2022-3602, .../CVE-2024-3094
+.../CVE-2022-3602, .../CVE-2024-3094
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ _FAILED: Final = "UnsupportedImageError: The operating system and/or package man
 
 KNOWN: Final = (
     ("CVE-2014-0160", "HIGH", "openssl", ("1.0.1", *(f"1.0.1{letter}" for letter in "abcdef"))),
-    ("CVE-2014-6271", "CRITICAL", "bash", ("4.0", "4.1", "4.2", "4.3")),
     ("CVE-2022-3602", "HIGH", "openssl", tuple(f"3.0.{number}" for number in range(7))),
     ("CVE-2024-3094", "CRITICAL", "xz-utils", ("5.6.0", "5.6.1")),
 )

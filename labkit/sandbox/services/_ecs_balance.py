@@ -9,12 +9,15 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from labkit.sandbox import current
 from labkit.sandbox.services import _ecs_events as events
 from labkit.sandbox.services import _ecs_launches as launches
 from labkit.sandbox.services import _ecs_planning as planning
+
+LOOK_AGAIN: Final = 60.0
+"""Seconds until a service whose zones are uneven is looked at again. The figure is ours."""
 
 
 def counts(tasks: Sequence[Any]) -> Counter[str]:
@@ -39,6 +42,8 @@ def begin(service: Any, newest: Any, view: Any) -> None:
     zones = counts(view.healthy)
     target = _emptier(service, newest, view.healthy, zones)
     if not target:
+        if uneven(service, zones):
+            view.again = min(view.again or view.now + LOOK_AGAIN, view.now + LOOK_AGAIN)
         return
     told = zones | Counter({target: zones[target]})
     told.setdefault(target, 0)
@@ -49,6 +54,14 @@ def begin(service: Any, newest: Any, view: Any) -> None:
         events.action(service, "SERVICE_REBALANCING_STARTED")
     if launches.start(service, newest, 1, view.healthy, rebalance=True):
         service.rebalancing = target
+
+
+def uneven(service: Any, zones: Counter[str]) -> bool:
+    """Whether another zone of the service's subnets could take a task of the fullest."""
+    from labkit.sandbox.services import _ecs_networks as networks
+
+    found = networks.asked(launches.backend(service), service.settings)
+    return any(zones[one.zone] + 2 <= max(zones.values()) for one in found.subnets)
 
 
 def _emptier(service: Any, newest: Any, tasks: Sequence[Any], zones: Counter[str]) -> str:

@@ -8,10 +8,9 @@ others may use while they are idle, memory as the hard limit), task-metadata-end
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any, Final
 
-from labkit.sandbox import current
+from labkit.sandbox import balancing, current
 from labkit.sandbox.fleet import boxes
 from labkit.sandbox.fleet.boxes import Box
 from labkit.sandbox.fleet.programs import BadProgram, load
@@ -71,10 +70,7 @@ class EcsHome:
 
 def stirred_behind(task: Task, box: Box) -> None:
     """Tell load balancers that something happened at an address."""
-    if box.ip and "moto.elbv2.models" in sys.modules:
-        from labkit.sandbox.services import _elbv2_targets
-
-        _elbv2_targets.stirred(task.region_name, box.ip)
+    balancing.stirred(task.region_name, box.ip)
 
 
 boxes.HOMES[NAME] = EcsHome()

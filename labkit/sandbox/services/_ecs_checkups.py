@@ -65,8 +65,14 @@ def check(arn: str, name: str, when: float) -> None:
         return
     timeout = float(settings.get("timeout") or TIMEOUT)
     found = probes.healthy(box, settings["command"], when, timeout)
-    if not container.running or container.box is not box:
-        return  # the check itself ended it
+    if container.box is box:  # else the check itself has ended it
+        _found(task, container, found, when)
+
+
+def _found(task: Task, container: Container, found: probes.Checked, when: float) -> None:
+    """A check came out so: what follows, and when the next one is."""
+    if not container.running:
+        return
     before = container.health_status
     _judge(container, found.passed, when)
     if container.health_status != before:
@@ -78,11 +84,18 @@ def check(arn: str, name: str, when: float) -> None:
             from labkit.sandbox.services import _ecs_containers as containers
 
             containers.start_ready(task)
-    settled = container.health_status == ("HEALTHY" if found.passed else "UNHEALTHY")
-    if container.next_check is not None or not container.running:
+    _rest(task, container, found, when)
+
+
+def _rest(task: Task, container: Container, found: probes.Checked, when: float) -> None:
+    """Plan the next check, unless it can only say the same: then the box tells when it stirs."""
+    box = container.box
+    if container.next_check is not None or not container.running or box is None:
         return
+    settled = container.health_status == ("HEALTHY" if found.passed else "UNHEALTHY")
     if settled and found.steady and box.free_at <= when:
-        box.quiet, box.patience = True, min(box.patience, timeout)
+        timeout = float((container.health_check or {}).get("timeout") or TIMEOUT)
+        box.quiet, box.heeds, box.patience = True, box.heeds or found.heeds, min(box.patience, timeout)
     else:
         _plan(task, container, when + _interval(container))
 

@@ -129,7 +129,9 @@ def _start(task: Task, container: Container) -> None:
     if task.enable_execute_command:
         # The agent writes into the container's file system, so it does not start where that is read-only.
         status = "STOPPED" if container.definition.get("readonlyRootFilesystem") else "RUNNING"
-        container.managed_agents = [{"name": "ExecuteCommandAgent", "lastStatus": status, "lastStartedAt": now}]
+        container.managed_agents = [
+            {"name": "ExecuteCommandAgent", "lastStatus": status, "lastStartedAt": now}
+        ]
     box = container.box = homes.box_for(task, container)
     container.last_status, container.started_at, container.stopped_at = "RUNNING", now, None
     container.exit_code, container.health_status, container.failed_checks = None, "UNKNOWN", 0

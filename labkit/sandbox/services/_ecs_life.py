@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from labkit.sandbox import current
+from labkit.sandbox import balancing, current
 from labkit.sandbox.pulls import CannotPull, pull
 from labkit.sandbox.services import _ecs_containers as containers
 from labkit.sandbox.services import _ecs_network as network
@@ -237,11 +237,7 @@ def _draining(task: Task) -> bool:
     from labkit.sandbox.services import _ecs_health
 
     places = _ecs_health.targets(service, task)
-    if not places:
-        return False
-    from labkit.sandbox.services import _elbv2_targets
-
-    return any(_elbv2_targets.health(one.group, one.ip, one.port) == "draining" for one in places)
+    return any(balancing.health(one.group, one.ip, one.port) == "draining" for one in places)
 
 
 def _all_ended(task: Task) -> None:

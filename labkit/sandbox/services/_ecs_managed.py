@@ -49,12 +49,16 @@ def pick(requirements: Mapping[str, Any] | None, cpu: int, memory: int) -> Size 
         for name in _matching(requirements or {})
         if (size := size_of(name)).cpu >= cpu and size.memory >= memory
     ]
-    return min(fitting, key=lambda size: (size.cpu, size.memory, _taste(size.name), size.name), default=None)
+    return min(fitting, key=lambda size: (size.cpu, size.memory, *_taste(size.name), size.name), default=None)
 
 
-def _taste(name: str) -> int:
-    family = name[:1]
-    return _DEFAULT_FAMILIES.index(family) if family in _DEFAULT_FAMILIES else len(_DEFAULT_FAMILIES)
+def _taste(name: str) -> tuple[bool, int]:
+    """Of two that are as large, a current generation and a common family go first."""
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    family, last = name[:1], len(_DEFAULT_FAMILIES)
+    old = not INSTANCE_TYPES[name].get("CurrentGeneration")
+    return old, _DEFAULT_FAMILIES.index(family) if family in _DEFAULT_FAMILIES else last
 
 
 def _matching(wanted: Mapping[str, Any]) -> Iterator[str]:
@@ -68,7 +72,7 @@ def _matching(wanted: Mapping[str, Any]) -> Iterator[str]:
 def _fits(name: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     vcpus, memory = found["VCpuInfo"]["DefaultVCpus"], found["MemoryInfo"]["SizeInMiB"]
     architectures = found.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
-    generations = wanted.get("instanceGenerations") or ["current"]
+    generations = wanted.get("instanceGenerations") or ["current", "previous"]
     allowed, excluded = wanted.get("allowedInstanceTypes"), wanted.get("excludedInstanceTypes") or []
     makers = [_MANUFACTURERS.get(one, one) for one in wanted.get("cpuManufacturers") or []]
     return (

@@ -6,7 +6,7 @@ it, times are ISO texts; the two fields `version` and `updatedAt`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -184,6 +184,8 @@ def _iso(moment: float) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
-def answer_of(tasks: list[Task], failures: list[Mapping[str, Any]], *, tags: bool = True) -> dict[str, Any]:
+def answer_of(
+    tasks: Sequence[Task], failures: Sequence[Mapping[str, Any]], *, tags: bool = True
+) -> dict[str, Any]:
     """Tasks and failures as RunTask, StartTask and DescribeTasks answer them."""
     return {"tasks": [shown(task, tags=tags) for task in tasks], "failures": [dict(one) for one in failures]}

@@ -90,7 +90,7 @@ def target_for(group: Any, balancer: Any, asked: Asked, now: float) -> Target | 
         if any(weight < 1 for weight in weights.values()):
             chosen = _in_turn(vars(group).setdefault("labkit_turns", {}), weights)
             return next(one for one in found if one.key == chosen)
-    place = vars(group).get("labkit_next", 0)
+    place: int = vars(group).get("labkit_next", 0)
     group.labkit_next = place + 1
     return found[place % len(found)]
 
@@ -132,7 +132,9 @@ def outstanding(target: Target, now: float) -> float:
 def sticky(group: Any) -> bool:
     """Whether the group keeps clients with their targets by the load balancer's cookie."""
     attributes = group.attributes
-    return attributes.get("stickiness.enabled") == "true" and attributes.get("stickiness.type") == "lb_cookie"
+    return bool(
+        attributes.get("stickiness.enabled") == "true" and attributes.get("stickiness.type") == "lb_cookie"
+    )
 
 
 def cookie(target: Target) -> str:

@@ -77,8 +77,10 @@ def answer(
     found = _refused(asked)
     if found is None:
         rule = rules.rule_for(listener, asked)
-        action = rule.actions[-1]
-        found = _ACTIONS.get(action.type, _not_simulated)(balancer, rule, action, asked, now)
+        # Whatever comes before the last action, such as authentication, must not be passed over.
+        action = next((one for one in rule.actions if one.type not in _ACTIONS), rule.actions[-1])
+        act: Callable[..., Answer] = _ACTIONS.get(action.type, _not_simulated)
+        found = act(balancer, rule, action, asked, now)
     return found
 
 

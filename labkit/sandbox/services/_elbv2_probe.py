@@ -130,7 +130,7 @@ def watch(group: Any, target: Any) -> None:
     """Nobody checks this target until its box stirs: have the box tell."""
     box = box_of(group, target["Id"], target["Port"])
     if box is not None:
-        box.quiet = True
+        box.quiet = box.heeds = True
         box.patience = min(box.patience, float(group.health_check_timeout_seconds))
 
 

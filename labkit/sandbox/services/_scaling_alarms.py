@@ -125,9 +125,6 @@ def _kept(
     """Values of a metric that lies in CloudWatch."""
     kept = store.cloudwatch(found_in.account_id, found_in.region_name)
     statistic = alarm.statistic or "Average"
-    begin, end = (
-        datetime.fromtimestamp(one, UTC).replace(tzinfo=None) for one in (starts[0], starts[-1] + period)
-    )
     asked = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     values: list[float | None] = []
     for start in starts:
@@ -196,18 +193,25 @@ def _cooldown(policy: Any, direction: str) -> float:
 
 def _out(found_in: Any, scaled: Any, desired: int, wanted: int, cause: str, policy: Any) -> None:
     now = current().clock.time()
-    capacity = steps.outward(desired, wanted, scaled.min_capacity, scaled.max_capacity)
     if store.suspended(scaled, "DynamicScalingOut"):
         return
-    # In the cooldown only a larger scale-out than the last one counts.
-    if now < getattr(scaled, "out_until", 0.0) and capacity <= getattr(scaled, "out_to", 0):
-        return
+    resource = store.RESOURCES[scaled.scalable_dimension]
+    actual = resource.actual(found_in.account_id, found_in.region_name, scaled.resource_id)
+    if now < getattr(scaled, "out_until", 0.0):
+        # In the cooldown only a larger scale-out counts, and what the last one has added is part of it.
+        begun, last = scaled.out_from, scaled.out_to - scaled.out_from
+        if wanted - actual <= last:
+            return
+        if policy.policy_type == "StepScaling":
+            wanted = begun + wanted - actual
+    else:
+        begun = actual
+    capacity = steps.outward(desired, wanted, scaled.min_capacity, scaled.max_capacity)
     if capacity == desired:
         code = "AlreadyAtMaxCapacity" if desired >= scaled.max_capacity else "AlreadyAtDesiredCapacity"
         store.not_scaled(found_in, scaled, code, cause, desired)
-        return
-    if store.scale(found_in, scaled, capacity, cause):
-        scaled.out_until, scaled.out_to = now + _cooldown(policy, "Out"), capacity
+    elif store.scale(found_in, scaled, capacity, cause):
+        scaled.out_until, scaled.out_from, scaled.out_to = now + _cooldown(policy, "Out"), begun, capacity
         scaled.in_until = 0.0
 
 

@@ -429,7 +429,7 @@ ecs.register_task_definition(
     ],
 )
 
-# %% wrong because="Does it ask on port 80, as nginx listens?" finds="healthy"
+# %% wrong because="Does it ask on port 80, as nginx listens?" finds="healthy,notices"
 wanted = [{"imageTag": "1.0"}]
 digest = ecr.describe_images(repositoryName="orchard/user", imageIds=wanted)["imageDetails"][0]["imageDigest"]
 ecs.register_task_definition(
@@ -502,7 +502,7 @@ ecs.register_task_definition(
     ],
 )
 
-# %% wrong because="Is everything right, and the image is still nginx?" finds="program"
+# %% wrong because="Is everything right, and the image is still nginx?" finds="program,healthy,logs,notices"
 ecs.register_task_definition(
     family="user",
     networkMode="awsvpc",
@@ -637,6 +637,11 @@ def migrate(to):
 
 
 # %% right because="a capacity provider, a count, and a note of who started it"
+ecs.put_cluster_capacity_providers(
+    cluster="orchard-dev", capacityProviders=["FARGATE"], defaultCapacityProviderStrategy=[]
+)
+
+
 def migrate(to):
     change = {"name": "TO", "value": f"{to}"}
     [task] = ecs.run_task(
@@ -653,7 +658,7 @@ def migrate(to):
     return task["taskArn"]
 
 
-# %% wrong because="A service for a job that ends?" finds="answer,once"
+# %% wrong because="A service for a job that ends?" finds="one,answer,once"
 def migrate(to):
     definition = ecs.describe_task_definition(taskDefinition="migrate")["taskDefinition"]
     container = definition["containerDefinitions"][0]
@@ -668,7 +673,7 @@ def migrate(to):
     )["service"]["serviceArn"]
 
 
-# %% wrong because="Two, to be safe?" finds="one,once"
+# %% wrong because="Two, to be safe?" finds="one"
 def migrate(to):
     answer = ecs.run_task(
         cluster="orchard-dev",
@@ -767,7 +772,8 @@ lab.check("migrate_once", migrate=migrate)
 # *Story.* On Sunday a task of `user` died. Nobody noticed until Monday.
 #
 # *Task.* Keep three copies of `user` running in `orchard-dev`, named `user`. Use `user_1`, the task definition from above. When
-# tasks die, or hang, the shop has three healthy ones again within two minutes, and nobody has to get up.
+# a task dies, another is healthy in its place within a minute, and nobody has to get up. When one hangs, it may take two minutes:
+# first its health check has to fail.
 
 # %% stub exercise="service"
 ecs.list_services(cluster="orchard-dev")["serviceArns"]
@@ -783,6 +789,9 @@ ecs.create_service(
 )
 
 # %% right because="a capacity provider, and the count set afterwards"
+ecs.put_cluster_capacity_providers(
+    cluster="orchard-dev", capacityProviders=["FARGATE"], defaultCapacityProviderStrategy=[]
+)
 ecs.create_service(
     cluster="orchard-dev",
     serviceName="user",
@@ -845,6 +854,18 @@ ecs.create_service(
 lab.check("service")
 
 # %% [markdown]
+# ## Break it: one task less
+#
+# Stop one task of `user` and look at the bars. Each bar is a task, its pattern says in which state it was. Without a service nobody
+# comes in its place.
+
+# %%
+for task in ecs.list_tasks(cluster="orchard-dev", family="user")["taskArns"][:1]:
+    ecs.stop_task(cluster="orchard-dev", task=task, reason="to see what happens")
+lab.clock.advance(minutes=2)
+lab.timeline("orchard-dev", kind="tasks")
+
+# %% [markdown]
 # ## Save point
 #
 # You are more than half-way.
@@ -886,10 +907,42 @@ lab.images.push("user", user_image, tag="2.0", version="2.0")
 print(sorted(copy_of("user")))
 
 # %% [markdown]
+# ## Break it: a release in a hurry
+#
+# The service `hasty` was made with `minimumHealthyPercent=0` and `maximumPercent=100`: no task has to be healthy, and there may be no
+# more than three. Customers send 20 requests a second while version 2.0 is released. (Here they go to the tasks in turn. On AWS
+# a load balancer does that, see lab 03.)
+
+# %%
+from labkit.workload import steady
+
+if not ecs.describe_services(cluster="orchard-dev", services=["hasty"])["services"]:
+    ecs.create_service(
+        cluster="orchard-dev",
+        serviceName="hasty",
+        taskDefinition=user_1,
+        desiredCount=0,
+        launchType="FARGATE",
+        networkConfiguration=network,
+        deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 100},
+    )
+ecs.update_service(cluster="orchard-dev", service="hasty", taskDefinition=user_1, desiredCount=3)
+lab.clock.advance(minutes=2)
+user_2 = define("user", pinned("user", "2.0"))
+customers = lab.traffic(steady(20, seconds=120), ("orchard-dev", "hasty"), path="/users/Noor")
+ecs.update_service(cluster="orchard-dev", service="hasty", taskDefinition=user_2)
+lab.play(customers)
+customers.records
+
+# %%
+ecs.update_service(cluster="orchard-dev", service="hasty", desiredCount=0)
+lab.clock.advance(minutes=2)
+lab.timeline("hasty", kind="tasks")
+
+# %% [markdown]
 # ## 01.5 · Release without an outage
 #
-# *Story.* To save money, a colleague made some services with `minimumHealthyPercent=0` and `maximumPercent=100`. At the last
-# release, ECS stopped all three tasks first. For a minute there was no shop.
+# *Story.* `hasty` is not the only service that was made like this. Nobody wants to see that again.
 #
 # *Task.* Write `release(service, image)`. It brings a service of `orchard-dev` to the image.
 #
@@ -1015,6 +1068,15 @@ def release(service, image):
 
 # %% check
 lab.check("release", release=release)
+
+# %% [markdown]
+# Your service `user` can have version 2.0 now. In the figure, look when the old bars end and when the new ones begin to run.
+
+# %%
+for one in ecs.describe_services(cluster="orchard-dev", services=["user"])["services"]:
+    release(one["serviceName"], pinned("user", "2.0"))
+lab.clock.advance(minutes=4)
+lab.timeline("orchard-dev", kind="tasks", since=300)
 
 # %% [markdown]
 # ## Two roles
@@ -1289,6 +1351,15 @@ define("labels", pinned("labels", "2.0"))
 
 # %% check
 lab.check("stopped")
+
+# %% [markdown]
+# ## What would this cost?
+#
+# On Fargate you pay for the CPU and the memory of each task, from the moment its image is pulled until it stops. The next cell says what
+# this session would have cost so far, on the clock of the lab.
+
+# %%
+lab.bill()
 
 # %% [markdown]
 # ## What differs on real AWS

@@ -32,7 +32,7 @@ def read(
             },
         }],
     )  # fmt: skip
-    return found["MetricDataResults"][0]["Values"]
+    return list(reversed(found["MetricDataResults"][0]["Values"]))
 
 
 def test_an_idle_service_uses_what_its_program_says(story: Sandbox) -> None:

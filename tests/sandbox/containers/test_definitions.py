@@ -63,10 +63,12 @@ def test_everything_that_was_given_comes_back() -> None:
     }
     for key in ("dependsOn", "secrets", "stopTimeout", "command", "versionConsistency", "restartPolicy"):
         assert app[key] == given["containerDefinitions"][0][key]
-    assert app["essential"] and app["environment"] == []
+    assert app["essential"]
+    assert app["environment"] == []
     names = {one["name"] for one in found["requiresAttributes"]}
     assert {"ecs.capability.task-eni", "ecs.capability.execution-role-awslogs"} <= names
-    assert found["registeredBy"].endswith(":user/learner") and found["registeredAt"]
+    assert found["registeredBy"].endswith(":user/learner")
+    assert found["registeredAt"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,8 @@ def test_revisions_only_grow_and_old_ones_stay() -> None:
     ecs().deregister_task_definition(taskDefinition="job:3")
     assert ecs().describe_task_definition(taskDefinition="job")["taskDefinition"]["revision"] == 2
     old = ecs().describe_task_definition(taskDefinition="job:3")["taskDefinition"]
-    assert old["status"] == "INACTIVE" and old["deregisteredAt"]
+    assert old["status"] == "INACTIVE"
+    assert old["deregisteredAt"]
     job()
     assert ecs().describe_task_definition(taskDefinition="job")["taskDefinition"]["revision"] == 4
     arns = ecs().list_task_definitions(familyPrefix="job", sort="DESC")["taskDefinitionArns"]
@@ -118,7 +121,8 @@ def test_families_and_lists_come_in_pages() -> None:
     assert ecs().list_task_definition_families(status="INACTIVE")["families"] == ["f1"]
     first = ecs().list_task_definitions(maxResults=1)
     rest = ecs().list_task_definitions(nextToken=first["nextToken"])
-    assert len(first["taskDefinitionArns"]) == 1 and len(rest["taskDefinitionArns"]) == 1
+    assert len(first["taskDefinitionArns"]) == 1
+    assert len(rest["taskDefinitionArns"]) == 1
 
 
 TWO = container(name="other")
@@ -246,7 +250,8 @@ def test_what_only_fargate_refuses_is_fine_on_instances() -> None:
         family="agent", networkMode="host", pidMode="host", ipcMode="host",
         containerDefinitions=[container(memory=64, privileged=True, stopTimeout=600)],
     )  # fmt: skip
-    assert "FARGATE" not in made["compatibilities"] and made["pidMode"] == "host"
+    assert "FARGATE" not in made["compatibilities"]
+    assert made["pidMode"] == "host"
 
 
 def test_a_container_needs_memory_from_somewhere() -> None:
@@ -258,7 +263,8 @@ def test_a_container_needs_memory_from_somewhere() -> None:
 
 def test_values_outside_the_model_are_named() -> None:
     code, text = refused(networkMode="zzz")
-    assert code == "InvalidParameterException" and "at 'networkMode' failed to satisfy constraint" in text
+    assert code == "InvalidParameterException"
+    assert "at 'networkMode' failed to satisfy constraint" in text
 
 
 def test_a_wrong_revision_number_is_refused() -> None:

@@ -58,7 +58,8 @@ def test_only_awsvpc_will_do(mode: str | None) -> None:
 @pytest.mark.parametrize("cpu", ["196609", "64", "lots", "1 core"])
 def test_a_cpu_value_that_is_none_is_refused(cpu: str) -> None:
     code, text = refused(cpu=cpu)
-    assert code == "ClientException" and text.startswith("Invalid 'cpu' setting for task.")
+    assert code == "ClientException"
+    assert text.startswith("Invalid 'cpu' setting for task.")
 
 
 @pytest.mark.parametrize(("cpu", "memory"), [("1 vCPU", "2 GB"), ("1vcpu", "2GB"), ("1024", "2048")])

@@ -44,9 +44,11 @@ def test_an_instance_joins_with_the_size_of_its_type(sandbox: Sandbox) -> None:
     (name,) = machines(sandbox, 1, kind="m5.xlarge")
     (found,) = instances()
     assert (found["ec2InstanceId"], found["status"], found["agentConnected"]) == (name, "ACTIVE", True)
-    assert left(found, "CPU") == 4096 and 15_000 < left(found, "MEMORY") < 16_384
+    assert left(found, "CPU") == 4096
+    assert 15_000 < left(found, "MEMORY") < 16_384
     has = {one["name"]: one.get("value") for one in found["attributes"]}
-    assert has["ecs.instance-type"] == "m5.xlarge" and has["ecs.availability-zone"] == "eu-west-1b"
+    assert has["ecs.instance-type"] == "m5.xlarge"
+    assert has["ecs.availability-zone"] == "eu-west-1b"
     assert "22" in left(found, "PORTS")
     described = ecs().describe_clusters(clusters=[CLUSTER])["clusters"][0]
     assert described["registeredContainerInstancesCount"] == 1
@@ -80,7 +82,8 @@ def test_what_is_left_is_true_while_tasks_come_and_go(sandbox: Sandbox) -> None:
     (now,) = instances()
     assert left(before, "CPU") - left(now, "CPU") == 300
     assert left(before, "MEMORY") - left(now, "MEMORY") == 700
-    assert "8080" in left(now, "PORTS") and now["pendingTasksCount"] == 1
+    assert "8080" in left(now, "PORTS")
+    assert now["pendingTasksCount"] == 1
     failure = run("web")["failures"]
     assert failure == [{"arn": now["containerInstanceArn"], "reason": "RESOURCE:PORTS"}]
     ecs().stop_task(cluster=CLUSTER, task=task["taskArn"])
@@ -147,7 +150,8 @@ def test_an_instance_with_tasks_is_deregistered_only_by_force(sandbox: Sandbox) 
     )  # fmt: skip
     gone = ecs().deregister_container_instance(cluster=CLUSTER, containerInstance=arn, force=True)
     assert gone["containerInstance"]["status"] == "INACTIVE"
-    assert instances() == [] and tasks() == []
+    assert instances() == []
+    assert tasks() == []
 
 
 def test_a_terminated_instance_takes_its_tasks_along(sandbox: Sandbox) -> None:
@@ -158,7 +162,8 @@ def test_a_terminated_instance_takes_its_tasks_along(sandbox: Sandbox) -> None:
     sandbox.clock.advance(seconds=30)
     assert instances() == []
     (found,) = ecs().describe_tasks(cluster=CLUSTER, tasks=[task["taskArn"]])["tasks"]
-    assert found["lastStatus"] == "STOPPED" and found["stopCode"] in (
+    assert found["lastStatus"] == "STOPPED"
+    assert found["stopCode"] in (
         "TerminationNotice",
         "TaskFailedToStart",
     )
@@ -191,7 +196,8 @@ def test_changes_of_instances_are_announced(sandbox: Sandbox) -> None:
     machines(sandbox, 0)
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     event = json.loads(message["Body"])
-    assert event["source"] == "aws.ecs" and event["detail"]["status"] == "ACTIVE"
+    assert event["source"] == "aws.ecs"
+    assert event["detail"]["status"] == "ACTIVE"
     assert event["detail"]["clusterArn"].endswith(f"cluster/{CLUSTER}")
 
 

@@ -49,7 +49,8 @@ def test_spread_counts_only_the_own_group() -> None:
 
 def test_random_falls_as_the_seed_says() -> None:
     first, again = (put(nodes("a", "b", "c"), 9, Strategy("random"), seed=5) for _ in range(2))
-    assert first == again and len(set(first)) > 1
+    assert first == again
+    assert len(set(first)) > 1
 
 
 def test_the_closest_node_says_what_it_lacks() -> None:
@@ -66,7 +67,8 @@ def test_a_constraint_keeps_things_apart() -> None:
     there = nodes("a", "b")
     found = [place(THING, there, constraints=[distinct]) for _ in range(3)]
     assert [isinstance(one, Node) for one in found] == [True, True, False]
-    assert isinstance(found[2], NoPlace) and found[2].reason == "distinct"
+    assert isinstance(found[2], NoPlace)
+    assert found[2].reason == "distinct"
 
 
 NODE = Node(

@@ -109,7 +109,8 @@ def test_a_service_gives_up_what_it_has_too_much_of_and_never_its_base() -> None
     while len(have) > 2:
         gone.append(providers.shrink(MIX, have))
         have.remove(gone[-1])
-    assert have == ["FARGATE", "FARGATE"] and Counter(gone) == {"FARGATE": 2, "FARGATE_SPOT": 6}
+    assert have == ["FARGATE", "FARGATE"]
+    assert Counter(gone) == {"FARGATE": 2, "FARGATE_SPOT": 6}
 
 
 def test_tasks_on_fargate_spread_over_the_zones() -> None:
@@ -122,7 +123,8 @@ def test_a_strategy_needs_providers_of_the_cluster_and_of_one_kind(sandbox: Sand
     strategy = [{"capacityProvider": "mine", "weight": 1}]
     call = {"cluster": CLUSTER, "taskDefinition": "web", "networkConfiguration": network()}
     code, text = refusal(ecs().run_task, **call, capacityProviderStrategy=strategy)
-    assert code == "InvalidParameterException" and "not associated with the cluster" in text
+    assert code == "InvalidParameterException"
+    assert "not associated with the cluster" in text
     ecs().put_cluster_capacity_providers(
         cluster=CLUSTER, capacityProviders=[*BOTH, "mine"], defaultCapacityProviderStrategy=[]
     )
@@ -181,11 +183,13 @@ def test_a_group_grows_for_tasks_that_wait_and_shrinks_when_idle(sandbox: Sandbo
     )  # fmt: skip
     job(cpu=1024, memory=2000)
     started = run(count=5)
-    assert started["failures"] == [] and {task["lastStatus"] for task in started["tasks"]} == {"PROVISIONING"}
+    assert started["failures"] == []
+    assert {task["lastStatus"] for task in started["tasks"]} == {"PROVISIONING"}
     assert all("containerInstanceArn" not in task for task in started["tasks"])
     sandbox.clock.advance(minutes=2)
     found = instances()
-    assert len(found) == 3 and {one["capacityProviderName"] for one in found} == {"mine"}
+    assert len(found) == 3
+    assert {one["capacityProviderName"] for one in found} == {"mine"}
     assert all("containerInstanceArn" in task for task in tasks() + tasks("STOPPED"))
     for task in tasks():
         ecs().stop_task(cluster=CLUSTER, task=task["taskArn"])
@@ -219,7 +223,8 @@ def test_without_managed_scaling_nothing_waits(sandbox: Sandbox) -> None:
 def test_thirty_two_vcpus_run_on_managed_instances_only(sandbox: Sandbox) -> None:
     ecs().create_capacity_provider(name="big", cluster=CLUSTER, managedInstancesProvider=managed())
     found = ecs().describe_capacity_providers(capacityProviders=["big"])["capacityProviders"][0]
-    assert found["type"] == "MANAGED_INSTANCES" and found["cluster"].endswith(CLUSTER)
+    assert found["type"] == "MANAGED_INSTANCES"
+    assert found["cluster"].endswith(CLUSTER)
     register(
         **fargate(family="huge", requiresCompatibilities=["MANAGED_INSTANCES"], cpu="32768", memory="65536")
     )
@@ -234,7 +239,8 @@ def test_thirty_two_vcpus_run_on_managed_instances_only(sandbox: Sandbox) -> Non
     sandbox.clock.advance(seconds=70)
     (machine,) = instances()
     kinds = {one["name"]: one.get("value") for one in machine["attributes"]}
-    assert kinds["ecs.instance-type"].endswith(".8xlarge") and machine["capacityProviderName"] == "big"
+    assert kinds["ecs.instance-type"].endswith(".8xlarge")
+    assert machine["capacityProviderName"] == "big"
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,8 @@ def test_a_call_runs_one_to_ten_tasks(count: int) -> None:
 
 def test_managed_instances_are_no_launch_type() -> None:
     code, text = run(launchType="MANAGED_INSTANCES")
-    assert code == INVALID and "capacity provider strategy" in text
+    assert code == INVALID
+    assert "capacity provider strategy" in text
 
 
 def test_a_definition_must_be_there_and_active() -> None:

@@ -53,13 +53,14 @@ def test_a_reclaim_takes_the_spot_tasks_and_leaves_the_base(sandbox: Sandbox) ->
     sandbox.faults.put("ecs.spot_reclaim", target=CLUSTER)
     sandbox.clock.advance(seconds=1)
     going = spot(tasks("STOPPED"))
-    assert len(going) == 6 and len(tasks()) == 4
+    assert len(going) == 6
+    assert len(tasks()) == 4
     for task in going:
         assert task["stopCode"] == "SpotInterruption"
         assert task["stoppedReason"] == "Your Spot Task was interrupted."
         assert task["lastStatus"] in ("DEACTIVATING", "STOPPING"), "it still has its two minutes"
     sandbox.clock.advance(minutes=2)
-    assert {task["containers"][0]["exitCode"] for task in spot(tasks("STOPPED"))} == {143}
+    assert {task["containers"][0]["exitCode"] for task in spot(tasks("STOPPED"))} == {0}
 
 
 def test_who_ignores_the_warning_is_killed_after_its_stop_timeout(sandbox: Sandbox) -> None:
@@ -141,7 +142,8 @@ def test_a_lost_zone_kills_its_tasks_and_gets_no_new_ones(sandbox: Sandbox) -> N
     sandbox.clock.advance(seconds=20)
     assert {task["availabilityZone"] for task in tasks()} == {"eu-west-1b", "eu-west-1c"}
     gone = tasks("STOPPED")
-    assert len(gone) == 3 and {task["containers"][0]["exitCode"] for task in gone} == {137}
+    assert len(gone) == 3
+    assert {task["containers"][0]["exitCode"] for task in gone} == {137}
     again = run("user", 4, launchType="FARGATE", networkConfiguration=network(assignPublicIp="ENABLED"))
     assert {task["availabilityZone"] for task in again["tasks"]} == {"eu-west-1b", "eu-west-1c"}
 

@@ -169,7 +169,9 @@ def enabled(*rights: str, **more: Any) -> str:
 def test_execute_command_wants_to_be_enabled_when_the_task_is_run(sandbox: Sandbox) -> None:
     code, text = execute(tasks.running())
     assert code == "InvalidParameterException"
-    assert text.startswith("The execute command failed because execute command was not enabled when the task was run")
+    assert text.startswith(
+        "The execute command failed because execute command was not enabled when the task was run"
+    )
 
 
 def test_execute_command_wants_rights_of_the_task_role(sandbox: Sandbox) -> None:
@@ -211,12 +213,16 @@ def test_protection_expires(sandbox: Sandbox) -> None:
     sandbox.clock.advance(minutes=29)
     assert ecs.get_task_protection(**given)["protectedTasks"][0]["protectionEnabled"]
     sandbox.clock.advance(minutes=2)
-    assert ecs.get_task_protection(**given)["protectedTasks"] == [{"taskArn": arn, "protectionEnabled": False}]
+    assert ecs.get_task_protection(**given)["protectedTasks"] == [
+        {"taskArn": arn, "protectionEnabled": False}
+    ]
 
 
 def test_only_tasks_of_services_are_protected(sandbox: Sandbox) -> None:
     arn = tasks.running()
-    answer = kit.ecs().update_task_protection(cluster=kit.CLUSTER, tasks=[arn, "0" * 32], protectionEnabled=True)
+    answer = kit.ecs().update_task_protection(
+        cluster=kit.CLUSTER, tasks=[arn, "0" * 32], protectionEnabled=True
+    )
     assert answer["protectedTasks"] == []
     assert [one["reason"] for one in answer["failures"]] == ["TASK_NOT_VALID", "MISSING"]
     code, _ = error_of(

@@ -133,7 +133,9 @@ def test_too_much_memory_kills_with_137_and_says_so(sandbox: Sandbox) -> None:
 
 
 def test_a_containers_own_limit_is_smaller_than_the_tasks(sandbox: Sandbox) -> None:
-    task = tasks.until(tasks.start(tasks.simple("PORT = 8080\nMEMORY = 200\n", "large", memory=128)), "STOPPED")
+    task = tasks.until(
+        tasks.start(tasks.simple("PORT = 8080\nMEMORY = 200\n", "large", memory=128)), "STOPPED"
+    )
     assert tasks.first(task)["exitCode"] == 137
     assert tasks.first(task)["memory"] == "128"
 

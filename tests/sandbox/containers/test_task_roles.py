@@ -1,4 +1,4 @@
-"""Two roles: the execution role starts the task, the task role is the program's. And what is said when one lacks rights."""
+"""Two roles: the execution role starts the task, the task role is the program's. What is said when rights lack."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def test_a_role_that_does_not_trust_ecs_is_refused_when_the_task_is_run(sandbox:
         tasks.start(definition)
     error = refused.value.response["Error"]
     assert error["Code"] == "ClientException"
-    assert error["Message"].startswith(f"ECS was unable to assume the role '{other}' that was provided for this task.")
+    assert error["Message"].startswith(
+        f"ECS was unable to assume the role '{other}' that was provided for this task."
+    )
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,8 @@ def test_a_secret_that_changes_does_not_change_a_running_task(sandbox: Sandbox) 
     asks = TELLS + "def handle(request, box):\n    return box.environment['PASSWORD']\n"
     execution = tasks.role("starter", *PULL, *WRITE, "secretsmanager:GetSecretValue")
     tasks.until(
-        tasks.start(define(asks, execution=execution, secrets=[{"name": "PASSWORD", "valueFrom": arn}])), "RUNNING"
+        tasks.start(define(asks, execution=execution, secrets=[{"name": "PASSWORD", "valueFrom": arn}])),
+        "RUNNING",
     )
     boto3.client("secretsmanager").put_secret_value(SecretId=arn, SecretString="water")
     sandbox.clock.advance(minutes=5)

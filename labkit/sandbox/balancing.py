@@ -1,0 +1,30 @@
+"""Targets of load balancers: for whoever runs what stands behind them, without knowing Elastic Load Balancing.
+
+Targets are named by address or instance, and port. Who uses no load balancer pays nothing: while nobody has made a
+target group, nothing is registered and nothing is draining.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+
+def _targets() -> Any:
+    if "moto.elbv2.models" not in sys.modules:
+        return None
+    return importlib.import_module("labkit.sandbox.services._elbv2_targets")
+
+
+def stirred(region: str, ip: str) -> None:
+    """Something happened at this address: its health checks may come out differently now."""
+    targets = _targets()
+    if targets is not None and ip:
+        targets.stirred(region, ip)
+
+
+def health(group: str, name: str, port: int) -> str:
+    """What a target group thinks of a target: initial, healthy, unhealthy, draining or unused."""
+    targets = _targets()
+    return str(targets.health(group, name, port)) if targets is not None else "unused"
