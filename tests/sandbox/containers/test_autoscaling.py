@@ -159,7 +159,7 @@ def test_the_minimum_is_in_force_at_once_and_is_an_activity(shop: Sandbox) -> No
 def test_the_maximum_holds_and_says_so(shop: Sandbox) -> None:
     register(high=2)
     track(50.0)
-    load(6, lambda: 60.0)
+    load(6, lambda: 45.0)
     assert kit.service()["desiredCount"] == 2
     assert activities() == []
     (told,) = activities(IncludeNotScaledActivities=True)

@@ -176,10 +176,12 @@ def test_a_service_deleted_in_the_middle_of_a_deployment(story: Sandbox) -> None
 
 
 def test_early_success_does_not_wait_for_the_last_task(story: Sandbox) -> None:
-    early = {"enable": True, "healthyPercent": 100, "sourceServiceRevisionCleanup": "DEFERRED"}
-    kit.create(count=2, deploymentConfiguration={"earlySuccessCriteria": early})
+    early = {"enable": True, "healthyPercent": 50, "sourceServiceRevisionCleanup": "DEFERRED"}
+    half = {"minimumHealthyPercent": 50, "maximumPercent": 100, "earlySuccessCriteria": early}
+    kit.create(count=4, deploymentConfiguration=half)
     kit.stable()
     kit.update(forceNewDeployment=True)
     kit.until(lambda: kit.service()["deployments"][0]["rolloutState"] == "COMPLETED")
-    assert len(kit.service()["deployments"]) == 2
+    assert kit.service()["runningCount"] == 2
     kit.stable()
+    assert len(kit.running()) == 4

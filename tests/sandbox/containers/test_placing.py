@@ -72,7 +72,8 @@ def test_a_constraint_keeps_things_apart() -> None:
 
 
 NODE = Node(
-    "n", attributes={"ecs.instance-type": "m5.large", "stack": "prod", "gpu": ""}, groups=["service:user", "family:job"],
+    "n", attributes={"ecs.instance-type": "m5.large", "stack": "prod", "gpu": ""},
+    groups=["service:user", "family:job"],
     facts={"agentVersion": "1.98.0", "registeredAt": "2026-11-23T10:00:00+00:00", "ec2InstanceId": "i-1"},
 )  # fmt: skip
 

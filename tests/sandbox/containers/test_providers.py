@@ -139,7 +139,7 @@ def test_a_provider_is_checked_described_and_deleted(sandbox: Sandbox) -> None:
     arn = group()
     create = ecs().create_capacity_provider
     for name in ("fargate-mine", "ecs1", "a b"):
-        code, text = refusal(create, name=name, autoScalingGroupProvider={"autoScalingGroupArn": arn})
+        text = refusal(create, name=name, autoScalingGroupProvider={"autoScalingGroupArn": arn})[1]
         assert text.startswith("The specified capacity provider name is invalid.")
     steps = {"status": "ENABLED", "minimumScalingStepSize": 5, "maximumScalingStepSize": 1}
     given = {"autoScalingGroupArn": arn, "managedScaling": steps}
