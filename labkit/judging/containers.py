@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from labkit.judging.world import World
-    from labkit.sandbox.fleet.boxes import Response
+    from labkit.sandbox.fleet.boxes import Response, Usage
 
 SICK: Final = "\n\ndef health(box):\n    return False\n"
 """What makes a program unwell: it runs and answers, and its health page is an error."""
@@ -192,6 +192,14 @@ class TaskView:
             if one.get("reason") and str(one["reason"]) not in parts[0]:
                 parts.append(str(one["reason"]))
         return ", ".join(part for part in parts if part)
+
+    def usage(self, seconds: float) -> Usage:
+        """What its containers used in the last seconds: vCPU-seconds, MiB at most, and requests."""
+        from labkit.sandbox.fleet.boxes import Usage, usage
+
+        now = self._world.clock.time()
+        used = [usage(box, now - seconds, now) for box in self._boxes()]
+        return Usage(sum(one[0] for one in used), sum(one[1] for one in used), sum(one[2] for one in used))
 
     # -- what the world does with it -------------------------------------------------------------
 

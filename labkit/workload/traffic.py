@@ -103,9 +103,8 @@ class Traffic:
 
     @property
     def records(self) -> Records:
-        """What became of each request, in the order in which they came."""
-        while self._under_way:
-            self._settle()
+        """What became of each request so far, in the order in which they came."""
+        self._settle_until(self._sandbox.clock.time())
         return self._records
 
     def begin(self, now: float) -> None:
@@ -166,8 +165,7 @@ class Traffic:
         sent = Sent(self._method, path, self._headers, self._body, user, self.sample)
         with self._sandbox.lock:
             found = self._door.send(sent, moment)
-        while self._under_way and self._under_way[0][1] + self._under_way[0][2].latency < moment:
-            self._settle()
+        self._settle_until(moment)
         waited = moment - came
         self._records.add(self._record(number, at, user, found, waited))
         if found.box is not None:
@@ -178,6 +176,12 @@ class Traffic:
         if latency > self._timeout:
             latency, status, error = self._timeout, 0, "Timeout"
         return Record(number, at, latency, user, status, error, self.sample)
+
+    def _settle_until(self, moment: float) -> None:
+        """See to answers whose time is over: what worked on them may have ended before."""
+        waiting = self._under_way
+        while waiting and waiting[0][1] + waiting[0][2].latency <= moment:
+            self._settle()
 
     def _settle(self) -> None:
         number, began, before = self._under_way.popleft()

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from labkit.errors import LabkitError
-from labkit.workload import steady
+from labkit.workload import Record, Records, steady
 
 
 def test_a_lab_makes_load_and_plays_it(lab: Any) -> None:
@@ -30,10 +30,10 @@ def test_a_closed_lab_plays_nothing(lab: Any) -> None:
         lab.play(seconds=1)
 
 
-def test_a_lab_holds_its_requests_against_an_objective(lab: Lab) -> None:
-    from labkit.workload import Record, Records
-
-    records = Records([Record(number, number, 0.1, "", 500 if number == 7 else 200) for number in range(1, 101)])
+def test_a_lab_holds_its_requests_against_an_objective(lab: Any) -> None:
+    records = Records(
+        [Record(number, number, 0.1, "", 500 if number == 7 else 200) for number in range(1, 101)]
+    )
     report = lab.slo(records, good=0.999, within=0.3)
     assert report.attainment == 0.99
     assert report.burn_rate == pytest.approx(10)

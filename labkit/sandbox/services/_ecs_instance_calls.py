@@ -108,6 +108,26 @@ def update_container_instances_state(original: Any, self: Any) -> ActionResult:
     return ActionResult({"containerInstances": told, "failures": failures})
 
 
+@hook(f"{_RESPONSE}.list_attributes")
+def list_attributes(original: Any, self: Any) -> ActionResult:
+    """ListAttributes: of all instances of a cluster, those with a name, or with a name and a value."""
+    backend, params = self.ecs_backend, self._get_params()
+    cluster = instances.cluster_of(backend, params.get("cluster"))
+    name, value = params.get("attributeName"), params.get("attributeValue")
+    if value is not None and name is None:
+        raise InvalidParameterException("attributeValue cannot be specified without attributeName.")
+    if params.get("targetType") != "container-instance":
+        raise InvalidParameterException("targetType must be container-instance")
+    found = [
+        {"name": key, "targetType": "container-instance", "targetId": one.container_instance_arn}
+        | ({"value": has} if has else {})
+        for one in instances.all_in(backend, cluster)
+        for key, has in one.attributes.items()
+        if name in (None, key) and value in (None, has)
+    ]
+    return ActionResult({"attributes": found})
+
+
 def _told(backend: Any, cluster: Any, instance: Any) -> dict[str, Any]:
     """An instance for moto to put into a response: there, attributes are a mapping."""
     told = instances.described(backend, cluster, instance)

@@ -162,7 +162,7 @@ _GUIDE: Final = "For more information, see the Troubleshooting section of the Am
 
 def placement_text(service: Any, deployment: Any, trouble: Any) -> str:
     """The event message for a failure of placement."""
-    if deployment.settings.get("launchType", "EC2") == "FARGATE" or "FARGATE" in str(trouble.reason):
+    if str(trouble.reason).startswith("Capacity is unavailable"):
         return (
             "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a "
             f"different availability zone. {_GUIDE}"

@@ -18,6 +18,7 @@ from labkit.sandbox.services import _ecs_events as events
 from labkit.sandbox.services import _ecs_health as health
 from labkit.sandbox.services import _ecs_launches as launches
 from labkit.sandbox.services import _ecs_planning as planning
+from labkit.sandbox.services import _ecs_providers as providers
 
 STEP: Final = 1.0
 """Seconds from a change to the scheduler's next look. The figure is ours."""
@@ -311,7 +312,19 @@ def _going(step: planning.Plan, view: View, newest: Any, dice: random.Random) ->
         return planning.leave([task for task in tasks if task in may], count, dice)
 
     if step.stop_surplus:
-        going += some([*view.starting, *view.healthy], step.stop_surplus)
+        surplus = [task for task in (*view.starting, *view.healthy) if task in may]
+        strategy = newest.settings.get("capacityProviderStrategy") or []
+        for _ in range(step.stop_surplus):
+            # The provider that is furthest beyond its weight gives one up.
+            name = (
+                providers.shrink(strategy, [task.capacity_provider_name for task in surplus])
+                if strategy
+                else ""
+            )
+            choice = [task for task in surplus if not name or task.capacity_provider_name == name]
+            gone = planning.leave(choice, 1, dice)
+            surplus = [task for task in surplus if task not in gone]
+            going += gone
     if step.stop_unhealthy:
         going += some(view.unhealthy, step.stop_unhealthy)
     if step.stop_old:

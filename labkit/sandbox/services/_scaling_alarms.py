@@ -19,6 +19,7 @@ from labkit.sandbox.services import _scaling_store as store
 
 _AFTER: Final = 10.0
 """Seconds after a minute at which its metrics are there. The figure is ours."""
+_KEPT_SECONDS: Final = 30 * 60.0
 _COMPARES: Final = {
     "GreaterThanThreshold": lambda value, limit: value > limit,
     "GreaterThanOrEqualToThreshold": lambda value, limit: value >= limit,
@@ -112,10 +113,15 @@ def points(found_in: Any, alarm: Any, count: int, when: float) -> list[float | N
     dimensions = {one.name: one.value for one in alarm.dimensions}
     if alarm.namespace == ecs_metrics.NAMESPACE and period == 60:
         where = (found_in.account_id, found_in.region_name)
-        return [
-            ecs_metrics.value(*where, alarm.metric_name, dimensions, start, alarm.statistic)
-            for start in starts
-        ]
+        # A minute that is over does not change: its value is made once, for all alarms on the metric.
+        known = found_in.__dict__.setdefault("points", {})
+        key = (alarm.metric_name, alarm.statistic, *sorted(dimensions.items()))
+        before = known.get(key, {})
+        known[key] = seen = {start: value for start, value in before.items() if start > when - _KEPT_SECONDS}
+        for start in starts:
+            if start not in seen:
+                seen[start] = ecs_metrics.value(*where, alarm.metric_name, dimensions, start, alarm.statistic)
+        return [seen[start] for start in starts]
     return _kept(found_in, alarm, dimensions, starts, period)
 
 

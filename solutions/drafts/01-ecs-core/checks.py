@@ -113,7 +113,8 @@ def until(world: World, seconds: float, done: Any, step: float = 5.0) -> float |
 
 def health(task: Any) -> str:
     """How a task is, in few words."""
-    return f"{task.status}, {task.health}" + (f": {task.told}" if task.told else "")
+    status = task.status if task.status == "STOPPED" else f"{task.status}, {task.health}"
+    return status + (f": {task.told}" if task.told else "")
 
 
 def logged(world: World, words: str, group: str = "") -> list[str]:

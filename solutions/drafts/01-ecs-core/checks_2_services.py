@@ -54,6 +54,7 @@ def service(world: World, expect: Expect) -> None:
             else "Ask for three copies, of a task definition with a health check.",
         )
         hurt = world.random.sample(there, min(2, len(there)))
+        counted = all(str(one.settings.get("group", "")).startswith("service:") for one in hurt)
         if hurt:
             hurt[0].kill()
         if len(hurt) > 1:
@@ -67,8 +68,8 @@ def service(world: World, expect: Expect) -> None:
             len(hurt) == 2 and len(left) >= number_before,
             "Two of them die. Within a minute as many are healthy as before.",
             seen="I killed one and crashed another. A minute later "
-            f"{number(len(left), 'healthy copy', 'healthy copies')} "
-            "remained: nobody keeps the count."
+            f"{number(len(left), 'healthy copy', 'healthy copies')} remained."
+            + ("" if counted else " Nobody keeps the count.")
             if len(hurt) == 2
             else "There were no two healthy copies that could die.",
             why="Tasks die: machines fail, programs fail. Somebody has to start others, at any hour.",

@@ -265,7 +265,6 @@ def judge_courier(world: World, expect: Expect, task: Any, well: bool, said: str
         well and code == 0,
         "`courier` hands over its parcels before it ends: it ends with exit code 0.",
         seen=said,
-        why="No reason speaks of memory. It was asked to end (SIGTERM), needed 45 seconds, and was killed after the "
-        "`stopTimeout`.",
-        action="Give it more time to end. The field belongs to the container.",
+        why="When ECS stops it, no reason speaks of memory. It is asked to end, and some time later it is killed.",
+        action="How long does ECS wait between the two, and how long does the program need?",
     )

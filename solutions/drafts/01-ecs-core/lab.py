@@ -24,6 +24,7 @@
 
 # %% setup
 import json
+from datetime import timedelta
 
 import boto3
 
@@ -121,8 +122,8 @@ for look in range(10):
 
 # %%
 ecs.stop_task(cluster="playground", task=hello, reason="the example is over")
-for look in range(4):
-    lab.clock.advance(seconds=15)
+for look in range(5):
+    lab.clock.advance(seconds=3)
     tell("playground", hello)
 
 # %% [markdown]
@@ -140,13 +141,13 @@ for look in range(4):
 
 # %% stub exercise="insights"
 ecs.create_cluster(clusterName="orchard-dev")
-ecs.update_cluster_settings(
+changed = ecs.update_cluster_settings(
     cluster="orchard-dev", settings=[{"name": "containerInsights", "value": "disabled"}]
 )
 
 # %% solution
 ecs.create_cluster(clusterName="orchard-dev")  # survives: the next cells make it, too, when it is not there
-ecs.update_cluster_settings(
+changed = ecs.update_cluster_settings(
     cluster="orchard-dev", settings=[{"name": "containerInsights", "value": "enhanced"}]
 )
 
@@ -267,7 +268,7 @@ definition = {
         }
     ],
 }
-ecs.register_task_definition(**definition)
+registered = ecs.register_task_definition(**definition)
 
 # %% solution
 wanted = [{"imageTag": "1.0"}]
@@ -300,7 +301,7 @@ definition = {
         }
     ],
 }
-ecs.register_task_definition(**definition)
+registered = ecs.register_task_definition(**definition)
 
 # %% right because="a tag that cannot move, and a health check with the usual times"
 ecr.put_image_tag_mutability(repositoryName="orchard/user", imageTagMutability="IMMUTABLE")
@@ -779,7 +780,7 @@ lab.check("migrate_once", migrate=migrate)
 ecs.list_services(cluster="orchard-dev")["serviceArns"]
 
 # %% solution
-ecs.create_service(
+made = ecs.create_service(
     cluster="orchard-dev",
     serviceName="user",
     taskDefinition=user_1,
@@ -860,10 +861,11 @@ lab.check("service")
 # comes in its place.
 
 # %%
+lab.clock.advance(minutes=1)
 for task in ecs.list_tasks(cluster="orchard-dev", family="user")["taskArns"][:1]:
     ecs.stop_task(cluster="orchard-dev", task=task, reason="to see what happens")
-lab.clock.advance(minutes=2)
-lab.timeline("orchard-dev", kind="tasks")
+lab.clock.advance(minutes=1)
+lab.timeline(kind="tasks", since=timedelta(minutes=3))
 
 # %% [markdown]
 # ## Save point
@@ -1076,7 +1078,7 @@ lab.check("release", release=release)
 for one in ecs.describe_services(cluster="orchard-dev", services=["user"])["services"]:
     release(one["serviceName"], pinned("user", "2.0"))
 lab.clock.advance(minutes=4)
-lab.timeline("orchard-dev", kind="tasks", since=300)
+lab.timeline(kind="tasks", since=timedelta(minutes=5))
 
 # %% [markdown]
 # ## Two roles
@@ -1160,10 +1162,10 @@ for name in ("welcome-agent", "welcome-code"):
     print(name, iam.list_role_policies(RoleName=name)["PolicyNames"])
 
 # %% solution
-allow("welcome-agent", "logs", WRITE_LOGS, "*")
 iam.delete_role_policy(RoleName="welcome-agent", PolicyName="templates")
-allow("welcome-code", "templates", "s3:GetObject", f"arn:aws:s3:::{templates}/*")
+allow("welcome-agent", "logs", WRITE_LOGS, "*")
 iam.delete_role_policy(RoleName="welcome-code", PolicyName="logs")
+allow("welcome-code", "templates", "s3:GetObject", f"arn:aws:s3:::{templates}/*")
 
 # %% right because="the policy of AWS for the agent, and new roles in a new revision"
 agent_2, code_2 = role("greeter-agent"), role("greeter-code")
@@ -1177,7 +1179,9 @@ allow(
     ["s3:GetObject", "s3:ListBucket"],
     [f"arn:aws:s3:::{templates}", f"arn:aws:s3:::{templates}/*"],
 )
-ecs.register_task_definition(**(copy_of("welcome") | {"executionRoleArn": agent_2, "taskRoleArn": code_2}))
+registered = ecs.register_task_definition(
+    **(copy_of("welcome") | {"executionRoleArn": agent_2, "taskRoleArn": code_2})
+)
 
 # %% wrong because="Did you give everything to the execution role?" finds="reads,apart"
 allow("welcome-agent", "logs", WRITE_LOGS, "*")
@@ -1254,7 +1258,7 @@ lab.images.push("web", repository("orchard/labels"), tag="2.0")
 define("search", pinned("search", "1.0"))
 define("courier", pinned("courier", "1.0"))
 define("points", pinned("points", "1.0"))
-define("labels", f"{repository('orchard/labels')}:2.1")
+wrong = define("labels", f"{repository('orchard/labels')}:2.1")
 
 # %% [markdown]
 # ## 01.7 · Four that stop
@@ -1295,7 +1299,7 @@ ecs.register_task_definition(**points)
 
 labels = copy_of("labels")
 labels["containerDefinitions"][0]["image"] = pinned("labels", "2.0")
-ecs.register_task_definition(**labels)
+registered = ecs.register_task_definition(**labels)
 
 # %% right because="made anew with the helper, and as long to stop as Fargate allows"
 define("search", pinned("search", "1.0"), memory="2048")
@@ -1355,18 +1359,26 @@ lab.check("stopped")
 # %% [markdown]
 # ## What would this cost?
 #
-# On Fargate you pay for the CPU and the memory of each task, from the moment its image is pulled until it stops. The next cell says what
-# this session would have cost so far, on the clock of the lab.
+# On Fargate you pay for the CPU and the memory of each task, from the moment its image is pulled until it stops: by the second, and
+# for a minute at least. So three small tasks, day and night, for a month:
 
 # %%
-lab.bill()
+hours = 730  # of a month
+cpu = lab.price("fargate", "vcpu_hours", 3 * 0.25 * hours).cost
+memory = lab.price("fargate", "gb_hours", 3 * 0.5 * hours).cost
+print(f"{cpu:.2f} for CPU + {memory:.2f} for memory = {cpu + memory:.2f} US dollars")
+
+# %% [markdown]
+# `lab.price(...)` on its own says where a price comes from and who has verified it. `lab.bill()` says what this session would have
+# cost so far, on the clock of the lab.
 
 # %% [markdown]
 # ## What differs on real AWS
 #
 # - How long a task needs to start is our figure. On Fargate it depends on the size of the image, and on the day.
 # - An image here is a small Python program with numbers for its memory and CPU. Real programs are less even.
-# - A new role or a changed policy holds at once here. On AWS it takes some seconds.
+# - Here a task reaches the registry without a public address, too. On AWS it needs a way there: such an address, a NAT gateway
+#   or endpoints. And a new role or a changed policy holds at once here. On AWS it takes some seconds.
 #
 # In a real account, try `aws ecs describe-tasks --cluster CLUSTER --tasks TASK --query "tasks[0].[stoppedReason,containers[].reason]"`.
 #

@@ -212,3 +212,34 @@ def test_a_task_with_its_own_interface_needs_a_subnet_in_the_zone_of_the_instanc
     assert found[-1]["failures"][0]["reason"] == "RESOURCE:ENI", (
         "an m5.large has three interfaces, one its own"
     )
+
+
+def test_own_attributes_are_listed_and_asked_for(sandbox: Sandbox) -> None:
+    machines(sandbox, 0, 1)
+    arn = instances()[1]["containerInstanceArn"]
+    ecs().put_attributes(cluster=CLUSTER, attributes=[{"name": "stack", "value": "prod", "targetId": arn}])
+    found = ecs().list_attributes(cluster=CLUSTER, targetType="container-instance", attributeName="stack")
+    assert [(one["value"], one["targetId"]) for one in found["attributes"]] == [("prod", arn)]
+    only = [{"type": "memberOf", "expression": "attribute:stack == prod"}]
+    assert {task["containerInstanceArn"] for task in run(count=2, placementConstraints=only)["tasks"]} == {
+        arn
+    }
+
+
+def test_a_definition_can_name_its_instances_itself(sandbox: Sandbox) -> None:
+    machines(sandbox, 0, 2)
+    rule = {"type": "memberOf", "expression": "attribute:ecs.availability-zone in [eu-west-1c]"}
+    job("there", placementConstraints=[rule])
+    assert per(run("there", count=2)["tasks"], "availabilityZone") == [2]
+
+
+def test_waiting_instances_survive_a_rehearsal(sandbox: Sandbox) -> None:
+    machines(sandbox, 0)
+    with sandbox.rehearsal():
+        machines(sandbox, 1)
+        sandbox.faults.put("ecs.zone_loss", target="eu-west-1a")
+        sandbox.clock.advance(seconds=1)
+        assert [left(one, "CPU") for one in instances()] == [2048]
+        run(count=2)
+    assert len(instances()) == 1
+    assert run()["tasks"][0]["availabilityZone"] == "eu-west-1a"

@@ -24,6 +24,7 @@ from tests.sandbox.containers.capacitykit import (
     subnets,
     tasks,
 )
+from tests.sandbox.containers.servicekit import definition, image
 from tests.sandbox.enforced import refusal
 
 BOTH = ["FARGATE", "FARGATE_SPOT"]
@@ -271,3 +272,18 @@ def test_requirements_choose_the_instance_type(
     sandbox.clock.advance(seconds=70)
     (machine,) = instances()
     assert {"name": "ecs.instance-type", "value": wanted} in machine["attributes"]
+
+
+def test_a_service_keeps_its_mix_while_it_grows_and_shrinks(sandbox: Sandbox) -> None:
+    name = definition(image())
+    ecs().create_service(
+        cluster=CLUSTER, serviceName="web", taskDefinition=name, desiredCount=10, capacityProviderStrategy=MIX,
+        networkConfiguration=network(assignPublicIp="ENABLED"),
+    )  # fmt: skip
+    seen = []
+    for count in (10, 18, 6, 2):
+        ecs().update_service(cluster=CLUSTER, service="web", desiredCount=count)
+        sandbox.clock.advance(minutes=4)
+        seen.append(Counter(task["capacityProviderName"] for task in tasks()))
+    assert seen[0] == {"FARGATE": 4, "FARGATE_SPOT": 6}
+    assert seen[1:] == [{"FARGATE": 6, "FARGATE_SPOT": 12}, {"FARGATE": 3, "FARGATE_SPOT": 3}, {"FARGATE": 2}]

@@ -160,3 +160,26 @@ def test_a_lost_zone_takes_its_instances_along(sandbox: Sandbox) -> None:
         cluster=CLUSTER, containerInstances=[left["containerInstanceArn"]], status="DRAINING"
     )
     assert run()["tasks"] == []
+
+
+def test_a_service_replaces_what_spot_lost_and_never_has_less_than_its_base(sandbox: Sandbox) -> None:
+    ecs().create_service(
+        cluster=CLUSTER, serviceName="web", taskDefinition=definition(image()), desiredCount=10,
+        capacityProviderStrategy=MIX, networkConfiguration=network(assignPublicIp="ENABLED"),
+    )  # fmt: skip
+    sandbox.clock.advance(minutes=3)
+    assert len(spot(tasks())) == 6
+    sandbox.faults.put("ecs.spot_reclaim", target="web")
+    for _ in range(12):
+        sandbox.clock.advance(seconds=20)
+        steady = [one for one in tasks() if one["capacityProviderName"] == "FARGATE"]
+        assert sum(one["lastStatus"] == "RUNNING" for one in steady) >= 2
+    assert len(spot(tasks())) == 6
+    assert {one["lastStatus"] for one in tasks()} == {"RUNNING"}
+    sandbox.faults.put("ecs.spot_unavailable", lasting=600)
+    sandbox.faults.put("ecs.spot_reclaim", target="web")
+    sandbox.clock.advance(minutes=3)
+    said = ecs().describe_services(cluster=CLUSTER, services=["web"])["services"][0]["events"][0]["message"]
+    assert "Reason: Capacity is unavailable at this time." in said
+    sandbox.clock.advance(minutes=20)
+    assert len(tasks()) == 10
