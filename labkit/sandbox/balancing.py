@@ -28,3 +28,26 @@ def health(group: str, name: str, port: int) -> str:
     """What a target group thinks of a target: initial, healthy, unhealthy, draining or unused."""
     targets = _targets()
     return str(targets.health(group, name, port)) if targets is not None else "unused"
+
+
+def register(group: str, name: str, port: int, zone: str = "") -> None:
+    """Register a target with a target group. Who is registered already stays as it is."""
+    targets = _targets()
+    if targets is not None:
+        targets.register(group, name, port, zone)
+
+
+def deregister(group: str, name: str, port: int) -> None:
+    """Take a target out of a target group; it drains."""
+    targets = _targets()
+    if targets is not None:
+        targets.deregister(group, name, port)
+
+
+def why(group: str, name: str, port: int) -> str:
+    """AWS's description of what is wrong with a target; nothing when it is healthy."""
+    targets = _targets()
+    found = targets.store.target_group(group) if targets is not None else None
+    return (
+        str(targets.see(found, name, port).description) if targets is not None and found is not None else ""
+    )

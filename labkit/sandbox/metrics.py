@@ -7,7 +7,7 @@ is asked of it: a lab in which nobody looks pays nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -45,3 +45,8 @@ Source = Callable[[str, str, Asked], Iterator[Point]]
 
 SOURCES: Final[dict[str, Source]] = {}
 """By service. Each is called with account, Region and what is asked."""
+
+Value = Callable[[str, str, str, Mapping[str, str], float, str], float | None]
+
+VALUES: Final[dict[str, Value]] = {}
+"""By namespace: one value of one minute, for alarms. Account, Region, name, dimensions, start, statistic."""

@@ -25,6 +25,8 @@ from labkit.sandbox.services._ecs_store import AFTER, Container, Task
 STOP_TIMEOUT: Final = 30.0
 START_TIMEOUT: Final = 180.0
 RESTART_PERIOD: Final = 300.0
+_ROUNDING: Final = 1e-3
+"""Due work may see a time that is a float's rounding before its own."""
 ESSENTIAL_EXITED: Final = "Essential container in task exited"
 NOT_CREATED: Final = (
     "CannotStartContainerError: Error response from daemon: failed to create task for container: {why}"
@@ -190,7 +192,7 @@ def exited(arn: str, name: str, run: int) -> None:
     if task is None or container is None or not container.running or container.restarts != run:
         return
     box, now = container.box, current().clock.time()
-    if box is None or box.exits_at is None or box.exits_at > now:
+    if box is None or box.exits_at is None or box.exits_at > now + _ROUNDING:
         return
     logs.flush(task, container)
     container.last_status, container.stopped_at = "STOPPED", now

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
+from labkit.sandbox import balancing
 from labkit.sandbox.services import _ecs_planning as planning
 
 Condition = Literal["starting", "healthy", "unhealthy"]
@@ -84,9 +85,7 @@ def _checks(task: Any, definition: Any) -> Iterator[Verdict]:
 
 def _targets(service: Any, task: Any) -> Iterator[Verdict]:
     for target in targets(service, task):
-        from labkit.sandbox.services import _elbv2_targets as balancers
-
-        state = balancers.health(target.group, target.ip, target.port)
+        state = balancing.health(target.group, target.ip, target.port)
         if state == "unhealthy":
             yield Verdict("unhealthy", why=target.group)
         else:

@@ -1,4 +1,4 @@
-"""How a service starts and stops its tasks, and brings them to their load balancers.
+"""How a service starts and stops its tasks, and brings them to their load balancing.
 
 Sources: "Amazon ECS service event messages" (service-event-messages-list.html), "Amazon ECS task lifecycle"
 (task-lifecycle-explanation.html: targets leave while a task is DEACTIVATING), "Tagging Amazon ECS resources"
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from labkit.sandbox import current, stores
+from labkit.sandbox import balancing, current, stores
 from labkit.sandbox.services import _ecs_breaker as breaker
 from labkit.sandbox.services import _ecs_deployments as deployments
 from labkit.sandbox.services import _ecs_events as events
@@ -231,11 +231,9 @@ def register(service: Any, task: Any) -> None:
     places = health.targets(service, task)
     if not places:
         return
-    from labkit.sandbox.services import _elbv2_targets as balancers
-
     task.registered = [tuple(place) for place in places]
     for place in places:
-        balancers.register(place.group, place.ip, place.port, place.zone)
+        balancing.register(place.group, place.ip, place.port, place.zone)
         events.say(service, f"registered 1 targets in (target-group {place.group})")
 
 
@@ -244,12 +242,10 @@ def deregister(service: Any, going: Sequence[Any]) -> None:
     leaving_ = [task for task in going if getattr(task, "registered", None)]
     if not leaving_:
         return
-    from labkit.sandbox.services import _elbv2_targets as balancers
-
     groups: Counter[str] = Counter()
     for task in leaving_:
         for group, ip, port, _ in task.registered:
-            balancers.deregister(group, ip, port)
+            balancing.deregister(group, ip, port)
             groups[group] += 1
         task.registered = []
     for group, count in groups.items():
@@ -259,18 +255,15 @@ def deregister(service: Any, going: Sequence[Any]) -> None:
 
 def complain(service: Any, task: Any) -> None:
     """Say which target group thinks a task unhealthy, and why."""
-    from labkit.sandbox.services import _elbv2_store, _elbv2_targets
-
     place = next((one for one in health.targets(service, task) if one.group == task.complaint), None)
-    group = _elbv2_store.target_group(task.complaint) if place is not None else None
-    if place is None or group is None:
+    if place is None:
         return
-    seen = _elbv2_targets.see(group, place.ip, place.port)
+    reason = balancing.why(place.group, place.ip, place.port)
     short = task.task_arn.rpartition("/")[2]
     events.say(
         service,
         f"(task {short}) (port {place.port}) is unhealthy in (target-group {place.group}) due to "
-        f"(reason {seen.description}).",
+        f"(reason {reason}).",
     )
 
 

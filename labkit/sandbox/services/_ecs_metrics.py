@@ -202,3 +202,4 @@ def _totals(cluster: Any, task: Any, used: Sample) -> Iterator[tuple[str, Place,
 
 
 metrics.SOURCES["ecs"] = read
+metrics.VALUES[NAMESPACE] = value

@@ -1,6 +1,7 @@
 """Application Auto Scaling in the lab's account.
 
-Simulated here, for ECS services (`ecs:service:DesiredCount`):
+Simulated here:
+- All this for ECS services (`ecs:service:DesiredCount`).
 - RegisterScalableTarget: minimum and maximum are in force a second later, as a scaling activity; suspended states.
 - Target tracking on ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization, ALBRequestCountPerTarget or a
   metric of your own: two alarms with AWS's names, 3 minutes above the target, 15 minutes below 90 % of it, evaluated
@@ -32,7 +33,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from labkit.sandbox.services import _scaling_alarms, _scaling_ecs, _scaling_schedules, _scaling_targets
+from labkit.sandbox.services import (
+    _applicationautoscaling_alarms,
+    _applicationautoscaling_schedules,
+    _applicationautoscaling_targets,
+)
 
-PARTS: Final = (_scaling_alarms, _scaling_ecs, _scaling_schedules, _scaling_targets)
+PARTS: Final = (
+    _applicationautoscaling_alarms,
+    _applicationautoscaling_schedules,
+    _applicationautoscaling_targets,
+)
 """Modules that change moto beside this one."""

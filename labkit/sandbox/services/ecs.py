@@ -68,6 +68,7 @@ from labkit.sandbox.services import (
     _ecs_metrics,
     _ecs_provider_calls,
     _ecs_revisions,
+    _ecs_scaling,
     _ecs_services,
     _ecs_spot,
 )
@@ -80,6 +81,7 @@ HOOKS: Final = (
     _ecs_definitions,
     _ecs_services,
     _ecs_revisions,
+    _ecs_scaling,
     _ecs_metrics,
     _ecs_spot,
     _ecs_provider_calls,

@@ -117,18 +117,14 @@ def health(task: Any) -> str:
     return status + (f": {task.told}" if task.told else "")
 
 
-def logged(world: World, words: str, group: str = "") -> list[str]:
-    """The log lines with these words, in one log group or in all of them."""
+def logged(world: World, words: str, group: str) -> list[str]:
+    """The log lines with these words in a log group."""
     client = world.client("logs")
-    found: list[str] = []
-    groups = [group] if group else [one["logGroupName"] for one in client.describe_log_groups()["logGroups"]]
-    for name in groups:
-        try:
-            events = client.filter_log_events(logGroupName=name, filterPattern=f'"{words}"')["events"]
-        except client.exceptions.ResourceNotFoundException:
-            continue
-        found += [event["message"] for event in events]
-    return found
+    try:
+        events = client.filter_log_events(logGroupName=group, filterPattern=f'"{words}"')["events"]
+    except client.exceptions.ResourceNotFoundException:
+        return []
+    return [event["message"] for event in events]
 
 
 def push(program: str, repository: str, tag: str, world: World, **changes: Any) -> str:

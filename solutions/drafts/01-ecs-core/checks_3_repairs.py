@@ -31,27 +31,22 @@ FAMILIES: Final = ("search", "courier", "points", "labels")
 )
 def two_roles(world: World, expect: Expect) -> None:
     """The task starts, logs and greets with its template; neither role can do the other's job."""
-    definition = expect.found(
+    definition, bucket = expect.found(
         "exists",
-        newest(world, "welcome"),
-        "There is a task definition of the family `welcome`.",
-        action="Run the cell that sets it up; it stands above the exercise.",
-    )
-    bucket = expect.found(
-        "bucket",
-        bucket_of(world),
-        "There is a bucket for the templates.",
-        action="Run the cell that sets it up; it stands above the exercise.",
+        set_up(world),
+        "The task definition `welcome` and the bucket for the templates are there.",
+        action="Run the cell that sets them up; it stands above the exercise.",
     )
     with world.rehearsal():
         judge_welcome(world, expect, definition, bucket)
     judge_rights(world, expect, definition, bucket)
 
 
-def bucket_of(world: World) -> str | None:
-    """The bucket of the templates, or None."""
-    name = f"orchard-templates-{world.sandbox.account}"
-    return name if name in [one["Name"] for one in world.client("s3").list_buckets()["Buckets"]] else None
+def set_up(world: World) -> tuple[dict[str, Any], str] | None:
+    """The task definition and the bucket of the exercise, or None."""
+    definition, bucket = newest(world, "welcome"), f"orchard-templates-{world.sandbox.account}"
+    there = bucket in [one["Name"] for one in world.client("s3").list_buckets()["Buckets"]]
+    return (definition, bucket) if definition is not None and there else None
 
 
 def judge_welcome(world: World, expect: Expect, definition: dict[str, Any], bucket: str) -> None:
@@ -85,12 +80,25 @@ def judge_welcome(world: World, expect: Expect, definition: dict[str, Any], buck
     )
     expect(
         "logs",
-        bool(logged(world, request_id)) or bool(refusals),
+        bool(refusals) or any(logged(world, request_id, group) for group in groups_of(definition)),
         "What the program prints is in the log.",
-        seen=f"The request had the id {request_id}. No line in any log group names it.",
+        seen=f"The request had the id {request_id}. "
+        + (
+            f"No line in `{groups_of(definition)[0]}` names it."
+            if groups_of(definition)
+            else "The container has no log group."
+        ),
         why="Without a log, the next fault is found by guessing.",
         action="Keep `logConfiguration`, and give the right to write logs to the role for ECS.",
     )
+
+
+def groups_of(definition: dict[str, Any]) -> list[str]:
+    """The log groups that the containers of a definition write to."""
+    options = [
+        one.get("logConfiguration", {}).get("options", {}) for one in definition["containerDefinitions"]
+    ]
+    return [one["awslogs-group"] for one in options if "awslogs-group" in one]
 
 
 def judge_rights(world: World, expect: Expect, definition: dict[str, Any], bucket: str) -> None:

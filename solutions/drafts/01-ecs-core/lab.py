@@ -146,7 +146,7 @@ changed = ecs.update_cluster_settings(
 )
 
 # %% solution
-ecs.create_cluster(clusterName="orchard-dev")  # survives: the next cells make it, too, when it is not there
+ecs.create_cluster(clusterName="orchard-dev")
 changed = ecs.update_cluster_settings(
     cluster="orchard-dev", settings=[{"name": "containerInsights", "value": "enhanced"}]
 )
@@ -272,31 +272,31 @@ registered = ecs.register_task_definition(**definition)
 
 # %% solution
 wanted = [{"imageTag": "1.0"}]
-digest = ecr.describe_images(repositoryName="orchard/user", imageIds=wanted)["imageDetails"][0]["imageDigest"]
+digest = ecr.describe_images(repositoryName="orchard/user", imageIds=wanted)["imageDetails"][0]["imageDigest"]  # survives: the repository has one image
 definition = {
     "family": "user",
     "networkMode": "awsvpc",
     "requiresCompatibilities": ["FARGATE"],
     "cpu": "256",
-    "memory": "512",
+    "memory": "512",  # survives: any size that Fargate has will do
     "executionRoleArn": agent,
     "containerDefinitions": [
         {
-            "name": "user",
+            "name": "user",  # survives: any name will do
             "image": f"{user_image}@{digest}",
-            "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
+            "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],  # survives: in its own network a task is reached on every port
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {
                     "awslogs-group": "/orchard/user",
-                    "awslogs-region": region,
-                    "awslogs-stream-prefix": "user",
+                    "awslogs-region": region,  # survives: without it the lab takes the Region of the task
+                    "awslogs-stream-prefix": "user",  # survives: any prefix will do
                 },
             },
             "healthCheck": {
-                "command": ["CMD-SHELL", "curl -f http://localhost:8080/health || exit 1"],
-                "interval": 10,
-                "retries": 2,
+                "command": ["CMD-SHELL", "curl -f http://localhost:8080/health || exit 1"],  # survives: every end but 0 says the same
+                "interval": 10,  # survives: any short time will do
+                "retries": 2,  # survives: any small number will do
             },
         }
     ],
@@ -528,6 +528,10 @@ ecs.register_task_definition(
     ],
 )
 
+# %% wrong because="Has nobody registered it?" finds="exists"
+for arn in ecs.list_task_definitions(familyPrefix="user")["taskDefinitionArns"]:
+    ecs.deregister_task_definition(taskDefinition=arn)
+
 # %% check
 lab.check("production")
 
@@ -758,6 +762,23 @@ def migrate(to):
     return answer["tasks"][0]["taskArn"]
 
 
+# %% wrong because="Did you delete the cluster?" finds="exists"
+ecs.delete_cluster(cluster="orchard-dev")
+
+
+def migrate(to):
+    return ""
+
+
+# %% wrong because="Did you deregister the task definition?" finds="defined"
+for arn in ecs.list_task_definitions(familyPrefix="migrate")["taskDefinitionArns"]:
+    ecs.deregister_task_definition(taskDefinition=arn)
+
+
+def migrate(to):
+    return ""
+
+
 # %% check
 lab.check("migrate_once", migrate=migrate)
 
@@ -782,7 +803,7 @@ ecs.list_services(cluster="orchard-dev")["serviceArns"]
 # %% solution
 made = ecs.create_service(
     cluster="orchard-dev",
-    serviceName="user",
+    serviceName="user",  # survives: the check counts tasks, whatever the service is called
     taskDefinition=user_1,
     desiredCount=3,
     launchType="FARGATE",
@@ -850,6 +871,9 @@ ecs.create_service(
     launchType="FARGATE",
     networkConfiguration=network,
 )
+
+# %% wrong because="Did you delete the cluster?" finds="exists"
+ecs.delete_cluster(cluster="orchard-dev")
 
 # %% check
 lab.check("service")
@@ -1068,6 +1092,14 @@ def release(service, image):
     ecs.register_task_definition(**definition)
 
 
+# %% wrong because="Is the repository gone?" finds="ground"
+ecr.delete_repository(repositoryName="orchard/user", force=True)
+
+
+def release(service, image):
+    pass
+
+
 # %% check
 lab.check("release", release=release)
 
@@ -1163,9 +1195,9 @@ for name in ("welcome-agent", "welcome-code"):
 
 # %% solution
 iam.delete_role_policy(RoleName="welcome-agent", PolicyName="templates")
-allow("welcome-agent", "logs", WRITE_LOGS, "*")
+allow("welcome-agent", "logs", WRITE_LOGS, "*")  # survives: a policy may have any name
 iam.delete_role_policy(RoleName="welcome-code", PolicyName="logs")
-allow("welcome-code", "templates", "s3:GetObject", f"arn:aws:s3:::{templates}/*")
+allow("welcome-code", "templates", "s3:GetObject", f"arn:aws:s3:::{templates}/*")  # survives: a policy may have any name
 
 # %% right because="the policy of AWS for the agent, and new roles in a new revision"
 agent_2, code_2 = role("greeter-agent"), role("greeter-code")
@@ -1220,6 +1252,9 @@ iam.delete_role_policy(RoleName="welcome-code", PolicyName="logs")
 changed = copy_of("welcome")
 changed["containerDefinitions"][0]["environment"] = []
 ecs.register_task_definition(**changed)
+
+# %% wrong because="Did you deregister the task definition?" finds="exists"
+ecs.deregister_task_definition(taskDefinition=welcome)
 
 # %% check
 lab.check("two_roles")
@@ -1285,7 +1320,7 @@ for line in logs.filter_log_events(logGroupName="/orchard/points")["events"][-4:
 
 # %% solution
 search = copy_of("search")
-search["memory"] = "1024"
+search["memory"] = "1024"  # survives: more will do, too
 ecs.register_task_definition(**search)
 
 courier = copy_of("courier")
@@ -1293,7 +1328,7 @@ courier["containerDefinitions"][0]["stopTimeout"] = 60  # survives: 45 seconds o
 ecs.register_task_definition(**courier)
 
 points = copy_of("points")
-database = {"name": "DATABASE_URL", "value": "postgres://points.internal/orchard"}
+database = {"name": "DATABASE_URL", "value": "postgres://points.internal/orchard"}  # survives: the program tries no connection
 points["containerDefinitions"][0]["environment"] = [database]
 ecs.register_task_definition(**points)
 
@@ -1352,6 +1387,9 @@ define("search", pinned("search", "1.0"), memory="1024")
 define("courier", pinned("courier", "1.0"), stopTimeout=60)
 define("points", pinned("labels", "2.0"))
 define("labels", pinned("labels", "2.0"))
+
+# %% wrong because="Did you deregister one of them, and register nothing in its place?" finds="exist"
+ecs.deregister_task_definition(taskDefinition=wrong)
 
 # %% check
 lab.check("stopped")

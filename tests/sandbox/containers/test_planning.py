@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from labkit.sandbox.services import _applicationautoscaling_steps as steps
 from labkit.sandbox.services import _ecs_breaker as breaker
-from labkit.sandbox.services import _scaling_steps as steps
 from labkit.sandbox.services._ecs_planning import LONGEST_DELAY, Bounds, Count, Plan, delay, leave, plan
 
 

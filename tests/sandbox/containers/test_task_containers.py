@@ -206,3 +206,10 @@ def test_an_ignored_exit_code_is_not_restarted(sandbox: Sandbox) -> None:
     policy = {"enabled": True, "restartAttemptPeriod": 60, "ignoredExitCodes": [0]}
     arn = tasks.running("RUNS_FOR = 90.0\n", restartPolicy=policy)
     assert tasks.first(tasks.until(arn, "STOPPED"))["exitCode"] == 0
+
+
+def test_every_one_of_many_jobs_ends(sandbox: Sandbox) -> None:
+    definition = tasks.simple(tasks.JOB)
+    arns = [tasks.start(definition, count=1, startedBy=f"run-{n}") for n in range(100)]
+    sandbox.clock.advance(minutes=5)
+    assert {tasks.look(arn)["lastStatus"] for arn in arns} == {"STOPPED"}

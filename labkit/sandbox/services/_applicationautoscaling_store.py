@@ -6,31 +6,17 @@ Sources: botocore's model of Application Auto Scaling; scaling activities in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final
 
 from moto.moto_api._internal import mock_random
 
 from labkit.sandbox import current, stores
+from labkit.sandbox.scalable import RESOURCES
 
 ACTIVITIES_KEPT: Final = 200
 _LONGEST: Final = 30 * 60.0
 _LOOK: Final = 10.0
-
-
-class Resource(NamedTuple):
-    """A kind of resource whose capacity can be scaled. Each function takes account, Region and resource id."""
-
-    noun: str
-    service: str
-    desired: Callable[[str, str, str], int | None]
-    actual: Callable[[str, str, str], int]
-    change: Callable[[str, str, str, int], None]
-    deploying: Callable[[str, str, str], bool]
-
-
-RESOURCES: Final[dict[str, Resource]] = {}
-"""By scalable dimension, such as `ecs:service:DesiredCount`."""
 
 
 def backend(account: str, region: str) -> Any:

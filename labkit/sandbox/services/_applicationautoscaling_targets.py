@@ -15,9 +15,10 @@ from moto.moto_api._internal import mock_random
 
 from labkit.sandbox import current
 from labkit.sandbox.hooks import hook
-from labkit.sandbox.services import _scaling_alarms as alarms
-from labkit.sandbox.services import _scaling_steps as steps
-from labkit.sandbox.services import _scaling_store as store
+from labkit.sandbox.scalable import RESOURCES
+from labkit.sandbox.services import _applicationautoscaling_alarms as alarms
+from labkit.sandbox.services import _applicationautoscaling_steps as steps
+from labkit.sandbox.services import _applicationautoscaling_store as store
 
 _BACKEND: Final = "moto.applicationautoscaling.models:ApplicationAutoscalingBackend"
 _RESPONSE: Final = "moto.applicationautoscaling.responses:ApplicationAutoScalingResponse"
@@ -49,7 +50,7 @@ def register_scalable_target(
 ) -> Any:  # fmt: skip
     """RegisterScalableTarget: limits are checked, and soon in force."""
     before = store.target(self, dimension, r_id)
-    if dimension in store.RESOURCES:
+    if dimension in RESOURCES:
         lowest = min_capacity if min_capacity is not None else getattr(before, "min_capacity", None)
         highest = max_capacity if max_capacity is not None else getattr(before, "max_capacity", None)
         if lowest is None or highest is None:
@@ -60,7 +61,7 @@ def register_scalable_target(
             raise AWSValidationException("Minimum and maximum capacity must be greater than or equal to 0.")
         if lowest > highest:
             raise AWSValidationException("Maximum capacity cannot be less than minimum capacity")
-        if store.RESOURCES[dimension].desired(self.account_id, self.region_name, r_id) is None:
+        if RESOURCES[dimension].desired(self.account_id, self.region_name, r_id) is None:
             raise AWSValidationException(f"ECS service doesn't exist: {r_id}")
         state = dict.fromkeys(_SUSPENDED, False)
         suspended_state = {
@@ -72,7 +73,7 @@ def register_scalable_target(
     registered = original(
         self, namespace, r_id, dimension, min_capacity, max_capacity, role_arn, suspended_state
     )
-    if dimension in store.RESOURCES:
+    if dimension in RESOURCES:
         clock = current().clock
         clock.schedule(clock.time() + _LOOK, enforce, self.account_id, self.region_name, dimension, r_id)
     return registered
@@ -94,7 +95,7 @@ def enforce(account: str, region: str, dimension: str, resource_id: str) -> None
     scaled = store.target(found_in, dimension, resource_id)
     if scaled is None:
         return
-    desired = store.RESOURCES[dimension].desired(account, region, resource_id)
+    desired = RESOURCES[dimension].desired(account, region, resource_id)
     if desired is not None and desired < scaled.min_capacity:
         store.scale(
             found_in, scaled, scaled.min_capacity, f"minimum capacity was set to {scaled.min_capacity}"
@@ -131,7 +132,7 @@ def put_scaling_policy(
 ) -> Any:  # fmt: skip
     """PutScalingPolicy: a policy that is put again keeps its ARN and gets new alarms."""
     where = (service_namespace, resource_id, scalable_dimension)
-    if scalable_dimension not in store.RESOURCES:
+    if scalable_dimension not in RESOURCES:
         return original(self, policy_name, *where, policy_body, policy_type)
     if store.target(self, scalable_dimension, resource_id) is None:
         raise ObjectNotFound("scalable target registered", where)

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from labkit.sandbox import current
-from labkit.sandbox.services import _scaling_steps as steps
-from labkit.sandbox.services import _scaling_store as store
+from labkit.sandbox import current, metrics
+from labkit.sandbox.scalable import RESOURCES
+from labkit.sandbox.services import _applicationautoscaling_steps as steps
+from labkit.sandbox.services import _applicationautoscaling_store as store
 
 _AFTER: Final = 10.0
 """Seconds after a minute at which its metrics are there. The figure is ours."""
@@ -105,13 +106,12 @@ def _said(alarm: Any, state: str, values: Sequence[float], needed: int) -> str:
 
 def points(found_in: Any, alarm: Any, count: int, when: float) -> list[float | None]:
     """The newest values of an alarm's metric, oldest first; None where there is none."""
-    from labkit.sandbox.services import _ecs_metrics as ecs_metrics
-
     period = int(alarm.period or 60)
     last = (when // period) * period
     starts = [last - period * step for step in range(count, 0, -1)]
     dimensions = {one.name: one.value for one in alarm.dimensions}
-    if alarm.namespace == ecs_metrics.NAMESPACE and period == 60:
+    made = metrics.VALUES.get(alarm.namespace)
+    if made is not None and period == 60:
         where = (found_in.account_id, found_in.region_name)
         # A minute that is over does not change: its value is made once, for all alarms on the metric.
         known = found_in.__dict__.setdefault("points", {})
@@ -120,7 +120,7 @@ def points(found_in: Any, alarm: Any, count: int, when: float) -> list[float | N
         known[key] = seen = {start: value for start, value in before.items() if start > when - _KEPT_SECONDS}
         for start in starts:
             if start not in seen:
-                seen[start] = ecs_metrics.value(*where, alarm.metric_name, dimensions, start, alarm.statistic)
+                seen[start] = made(*where, alarm.metric_name, dimensions, start, alarm.statistic)
         return [seen[start] for start in starts]
     return _kept(found_in, alarm, dimensions, starts, period)
 
@@ -152,7 +152,7 @@ def _look(found_in: Any, scaled: Any, when: float) -> None:
     """Evaluate the alarms of one target, and scale out if one policy wants it, in if all do."""
     outs: list[tuple[int, str, Any]] = []
     ins: list[tuple[int, str, Any]] = []
-    resource = store.RESOURCES[scaled.scalable_dimension]
+    resource = RESOURCES[scaled.scalable_dimension]
     where = (found_in.account_id, found_in.region_name, scaled.resource_id)
     desired = resource.desired(*where)
     actual = resource.actual(*where)
@@ -201,7 +201,7 @@ def _out(found_in: Any, scaled: Any, desired: int, wanted: int, cause: str, poli
     now = current().clock.time()
     if store.suspended(scaled, "DynamicScalingOut"):
         return
-    resource = store.RESOURCES[scaled.scalable_dimension]
+    resource = RESOURCES[scaled.scalable_dimension]
     actual = resource.actual(found_in.account_id, found_in.region_name, scaled.resource_id)
     if now < getattr(scaled, "out_until", 0.0):
         # In the cooldown only a larger scale-out counts, and what the last one has added is part of it.
@@ -223,7 +223,7 @@ def _out(found_in: Any, scaled: Any, desired: int, wanted: int, cause: str, poli
 
 def _in(found_in: Any, scaled: Any, desired: int, wanted: int, cause: str, policy: Any) -> None:
     now = current().clock.time()
-    resource = store.RESOURCES[scaled.scalable_dimension]
+    resource = RESOURCES[scaled.scalable_dimension]
     if store.suspended(scaled, "DynamicScalingIn"):
         return
     if resource.deploying(found_in.account_id, found_in.region_name, scaled.resource_id):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labkit.sandbox.services import _scaling_store as store
+from labkit.sandbox.scalable import RESOURCES, Resource
 
 
 def _service(account: str, region: str, resource_id: str) -> Any:
@@ -44,6 +44,4 @@ def deploying(account: str, region: str, resource_id: str) -> bool:
     return service is not None and any(one.state == "IN_PROGRESS" for one in service.rollouts)
 
 
-store.RESOURCES["ecs:service:DesiredCount"] = store.Resource(
-    "desired count", "ecs", desired, actual, change, deploying
-)
+RESOURCES["ecs:service:DesiredCount"] = Resource("desired count", "ecs", desired, actual, change, deploying)

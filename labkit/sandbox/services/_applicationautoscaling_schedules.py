@@ -13,9 +13,10 @@ from moto.applicationautoscaling.exceptions import AWSValidationException
 
 from labkit.sandbox import current
 from labkit.sandbox.hooks import hook
+from labkit.sandbox.scalable import RESOURCES
 from labkit.sandbox.schedules import Expression, InvalidSchedule, UnknownTimezone, zone_of
-from labkit.sandbox.services import _scaling_store as store
-from labkit.sandbox.services import _scaling_targets as targets
+from labkit.sandbox.services import _applicationautoscaling_store as store
+from labkit.sandbox.services import _applicationautoscaling_targets as targets
 
 _BACKEND: Final = "moto.applicationautoscaling.models:ApplicationAutoscalingBackend"
 
@@ -24,7 +25,7 @@ _BACKEND: Final = "moto.applicationautoscaling.models:ApplicationAutoscalingBack
 def put_scheduled_action(original: Any, self: Any, **given: Any) -> None:
     """PutScheduledAction: check it, keep it, put its next run on the clock."""
     dimension, resource_id = given["scalable_dimension"], given["resource_id"]
-    if dimension in store.RESOURCES:
+    if dimension in RESOURCES:
         if store.target(self, dimension, resource_id) is None:
             where = (given["service_namespace"], resource_id, dimension)
             raise targets.ObjectNotFound("scalable target registered", where)
@@ -32,7 +33,7 @@ def put_scheduled_action(original: Any, self: Any, **given: Any) -> None:
         _check(given, before)
     original(self, **given)
     kept = _find(self, dimension, resource_id, given["scheduled_action_name"])
-    if kept is not None and dimension in store.RESOURCES:
+    if kept is not None and dimension in RESOURCES:
         kept.scalable_target_action = {
             name: value for name, value in (kept.scalable_target_action or {}).items() if value is not None
         }
