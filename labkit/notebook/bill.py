@@ -22,7 +22,7 @@ PRICE: Final = "application/vnd.labkit.price+json"
 MARK: Final = "unverified"
 _WAYS: Final = ("service", "resource", "tag")
 _UNSURE: Final = (
-    "unverified: third parties or memory say so, and nobody of us has read it in AWS's own text. "
+    "unverified: third parties say so, and nobody of us has read it in AWS's own text. "
     "Compare with the source before you decide on it."
 )
 

@@ -69,7 +69,7 @@ class Door:
         from moto.core import responses
         from moto.core.models import botocore_stubber
 
-        self._process = botocore_stubber.process_request
+        self._process = shortcuts.Routes(botocore_stubber.process_request)
         botocore_stubber.process_request = self._answer
         # moto looks through all methods of a service for every call; they change only with our hooks,
         # which are in place before a service answers for the first time.

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from labkit.cost import meter
+from labkit.cost import meter, services
 from labkit.sandbox import Sandbox
 
 ROLE_TRUST = {
@@ -33,8 +33,11 @@ def units(sandbox: Sandbox) -> Callable[..., dict[str, float]]:
     """What the meter counted, by `service unit`, since a mark."""
 
     def measured(since: object = None) -> dict[str, float]:
-        made = meter.bill(sandbox, since)
-        return {f"{line.service} {line.unit}": line.amount for line in made.lines}
+        found: dict[str, float] = {}
+        for one in services.measure(meter.period_of(sandbox, since)):
+            name = f"{one.service} {one.unit}"
+            found[name] = found.get(name, 0) + one.amount
+        return found
 
     return measured
 

@@ -46,7 +46,7 @@ def test_the_bill_says_price_date_region_doubt_and_what_is_missing(shop: Sandbox
         assert "-$0.40" in one_line
         assert "2026-09-11" in one_line
         assert "eu-west-1" in one_line
-        assert "unverified: third parties or memory say so" in one_line
+        assert "unverified: third parties say so" in one_line
         assert "Not priced" in one_line
         assert "such as Lambda's polls" in one_line.replace("&#x27;", "'")
         assert "https://pricing.us-east-1.amazonaws.com/" in one_line

@@ -34,7 +34,6 @@ def pay(service: str, unit: str, amount: float, region: str = "eu-west-1") -> fl
         ("kms", "requests", 120_000, 0.30),  # (120,000 - 20,000) / 10,000 x 0.03
         ("logs", "gb_ingested", 15, 5.70),  # (15 - 5) x 0.57
         ("secretsmanager", "secret_months", 10, 4.0),
-        ("scheduler", "invocations", 15e6, 1.0),  # (15 - 14) M x 1.00
         ("fargate", "vcpu_hours", 730, 29.5504),  # 730 x 0.04048
         ("iam", "requests", 1e9, 0.0),
     ],

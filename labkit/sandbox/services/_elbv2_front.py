@@ -6,7 +6,7 @@ Sources: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/loa
 the target closed or refused the connection; 503: no registered targets; 504: no answer before the idle timeout; 405:
 TRACE; 463: more than 30 addresses in X-Forwarded-For), x-forwarded-headers.html (headers a target gets; the
 default is to append), botocore's model, elasticloadbalancingv2 (LoadBalancerAttribute: idle_timeout.timeout_seconds).
-The pages of errors are those that users show in public threads.
+No text of AWS was found for the pages of errors: their words are ours.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ WITHIN: Final = 60
     star=True,
     covers=("L10",),
     hints=(
-        "Who notices a death? Not the call that starts tasks: it starts them and forgets them. Something has to keep the "
+        "Who notices a death? Not the call that starts tasks: it starts them and forgets them. Something has to keep "
+        "the "
         "number.",
         "`create_service` takes the task definition, the launch type, the network, and how many there shall be. See "
         f"{DOCS}/APIReference/API_CreateService.html",
@@ -144,17 +145,25 @@ def release(world: World, expect: Expect, *, release: Callable[..., Any]) -> Non
         )
         world.clock.advance(seconds=240)
         judge_release(world, expect, shop, image)
-        failed, total = probe.end()
+        failed = probe.end()
         expect(
             "outage",
             failed == 0,
             "No customer notices: of 20 requests a second none fails.",
-            seen=f"{failed:,} of {total:,} requests failed.",
+            seen=outage(failed),
             why="When old tasks stop before new ones are healthy, nobody is there to answer.",
             action="Look at the two numbers of the deployment: how many have to be healthy, and how many may be "
             "there at once?",
         )
         judge_back(world, expect, shop, old)
+
+
+def outage(failed: int) -> str:
+    """How long nobody answered, in words that do not change with a second more or less."""
+    seconds = failed / Probe.PER_SECOND
+    if seconds < 5:
+        return "Some requests failed."
+    return f"For about {max(10, round(seconds, -1)):.0f} seconds nobody answered."
 
 
 def judge_release(world: World, expect: Expect, shop: Any, image: str) -> None:
@@ -289,7 +298,7 @@ class Probe:
         self._world = world
         self._door = door_to(world.sandbox, (shop.cluster, shop.name))
         self._on, self._open = True, list[tuple[float, Any]]()
-        self.failed = self.total = 0
+        self.failed = 0
         self._again()
 
     def _again(self) -> None:
@@ -311,16 +320,15 @@ class Probe:
 
     def _settle(self) -> None:
         for began, answer in self._open:
-            self.total += 1
             self.failed += not 200 <= self._door.settled(answer, began).status < 400
         self._open.clear()
 
-    def end(self) -> tuple[int, int]:
-        """No customer comes any more. How many failed, and how many came."""
+    def end(self) -> int:
+        """No customer comes any more. How many requests failed."""
         self._on = False
         self._settle()
         _PROBES.pop(id(self), None)
-        return self.failed, self.total
+        return self.failed
 
 
 _PROBES: Final[dict[int, Probe]] = {}

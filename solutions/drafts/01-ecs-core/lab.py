@@ -273,30 +273,30 @@ registered = ecs.register_task_definition(**definition)
 # %% solution
 wanted = [{"imageTag": "1.0"}]
 digest = ecr.describe_images(repositoryName="orchard/user", imageIds=wanted)["imageDetails"][0]["imageDigest"]  # survives: the repository has one image
-definition = {
+definition = {  # survives: names, sizes and times may be others, and every end of a health check but 0 says the same
     "family": "user",
     "networkMode": "awsvpc",
     "requiresCompatibilities": ["FARGATE"],
     "cpu": "256",
-    "memory": "512",  # survives: any size that Fargate has will do
+    "memory": "512",
     "executionRoleArn": agent,
     "containerDefinitions": [
         {
-            "name": "user",  # survives: any name will do
+            "name": "user",
             "image": f"{user_image}@{digest}",
-            "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],  # survives: in its own network a task is reached on every port
+            "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {
                     "awslogs-group": "/orchard/user",
-                    "awslogs-region": region,  # survives: without it the lab takes the Region of the task
-                    "awslogs-stream-prefix": "user",  # survives: any prefix will do
+                    "awslogs-region": region,
+                    "awslogs-stream-prefix": "user",
                 },
             },
             "healthCheck": {
-                "command": ["CMD-SHELL", "curl -f http://localhost:8080/health || exit 1"],  # survives: every end but 0 says the same
-                "interval": 10,  # survives: any short time will do
-                "retries": 2,  # survives: any small number will do
+                "command": ["CMD-SHELL", "curl -f http://localhost:8080/health || exit 1"],
+                "interval": 10,
+                "retries": 2,
             },
         }
     ],
@@ -986,9 +986,9 @@ def release(service, image):
 # %% solution
 def release(service, image):
     found = ecs.describe_services(cluster="orchard-dev", services=[service])["services"][0]
-    definition = copy_of(found["taskDefinition"])
-    definition["containerDefinitions"][0]["image"] = image
-    made = ecs.register_task_definition(**definition)["taskDefinition"]["taskDefinitionArn"]
+    draft = copy_of(found["taskDefinition"])
+    draft["containerDefinitions"][0]["image"] = image
+    made = ecs.register_task_definition(**draft)["taskDefinition"]["taskDefinitionArn"]
     ecs.update_service(
         cluster="orchard-dev",
         service=service,

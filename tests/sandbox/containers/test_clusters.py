@@ -13,7 +13,7 @@ ENHANCED = [{"name": "containerInsights", "value": "enhanced"}]
 
 def settings_of(name: str) -> list[dict[str, str]]:
     found = boto3.client("ecs").describe_clusters(clusters=[name], include=["SETTINGS"])["clusters"]
-    return found[0]["settings"]
+    return list(found[0]["settings"])
 
 
 def test_a_setting_replaces_the_one_before(sandbox: Sandbox) -> None:
