@@ -91,6 +91,19 @@ def test_a_task_that_was_run_is_healthy_and_answers(world: World) -> None:
     assert task.definition.endswith("task-definition/web:1")
 
 
+def test_a_task_says_what_it_used_lately(world: World) -> None:
+    task = running(world)
+    quiet = task.usage(60)
+    for _ in range(12):
+        task.request("/", weight=200)
+        world.clock.advance(seconds=5)
+    busy = task.usage(60)
+    assert 1_000 < busy.requests <= 2_400, "of a minute that is only partly asked for, its share counts"
+    assert busy.cpu_seconds > quiet.cpu_seconds
+    world.clock.advance(minutes=3)
+    assert task.usage(60).requests == 0
+
+
 def test_a_task_that_does_not_listen_yet_refuses(world: World) -> None:
     cluster = world.cluster("shop")
     assert cluster is not None

@@ -20,8 +20,8 @@ Differs on AWS:
   say what the last one said is not sent, so programs do not see each of them in their logs.
 - Targets under initial checks count as not healthy: they get requests only when no target is healthy.
 - Shares of weighted groups are dealt out exactly, not drawn. All requests from the notebook have one source address.
-- Words for which no text of AWS was found: the pages of a balancer's own errors, names and target groups that are taken,
-  addresses that cannot be targets, instances that do not exist, a balancer with one subnet.
+- Words for which no text of AWS was found: the pages of a balancer's own errors, names and target groups that are
+  taken, addresses that cannot be targets, instances that do not exist, a balancer with one subnet.
 - A request that still runs when the deregistration delay ends is let finish.
 - A program that ends while it works on a request: the client gets 502 at that moment.
 

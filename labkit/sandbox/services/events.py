@@ -5,8 +5,9 @@ Simulated here:
   event and loses it. Events carry all their fields in AWS's order. Entries fail on purpose: `events.entry_fails`.
 - Event patterns: the whole documented language, refused with AWS's reason when they are not valid, and
   TestEventPattern. Disabled rules are silent.
-- Targets: queues, topics, functions, state machines, log groups, streams, delivery streams, ECS tasks, other buses (also
-  of other accounts and Regions, once), API destinations with API key, basic and OAuth authorization and their rate.
+- Targets: queues, topics, functions, state machines, log groups, streams, delivery streams, tasks of ECS, other buses
+  (also of other accounts and Regions, once), API destinations with API key, basic and OAuth authorization and their
+  rate.
 - The target's policy, or the role, decides whether a rule may deliver. Roles are checked when a target is put.
 - Input, InputPath, InputTransformer with all variables, and dynamic parameters.
 - Retries for 24 hours and 185 times, or as the target says, then the dead-letter queue with ERROR_CODE and the rest.

@@ -202,6 +202,11 @@ def size(vcpus, memory):
 def size(vcpus, memory):
     return min(((cpu, mib) for cpu in SIZES for mib in SIZES[cpu] if cpu > 2048 * vcpus and mib > 2 * memory), key=price)
 
+# %% wrong because="Is the memory in GB, or in MiB?" finds="runs"
+def size(vcpus, memory):
+    return min((cpu, mib) for cpu in SIZES for mib in SIZES[cpu] if cpu > 1280 * vcpus and mib >= memory * 1024)
+
+
 # %% wrong because="Did you forget to return it?" finds="pair"
 def size(vcpus, memory):
     min((cpu, mib) for cpu in SIZES for mib in SIZES[cpu] if mib >= memory)
@@ -543,7 +548,7 @@ register(stopTimeout=30)
 anew("receipts", taskDefinition="receipts", desiredCount=6, capacityProviderStrategy=everything_on_spot)
 
 # %% solution
-register(stopTimeout=90)  # survives: 60 to 120 seconds will do
+register(stopTimeout=90)
 anew(
     "receipts",
     taskDefinition="receipts",

@@ -19,7 +19,7 @@
 # # ECS core: from task definition to a service that heals
 #
 # **The story.** Orchard Market leaves its one large program for five small services. The first is `user`: it greets
-# customers by name. It has to run on three copies, day and night, and somebody has to notice when one dies. That somebody is
+# customers by name. It has to run in three copies, day and night, and somebody has to notice when one dies. That somebody is
 # **Amazon ECS**, the Elastic Container Service. Plan two hours. There are save points after 01.2 and 01.4.
 
 # %% setup
@@ -918,9 +918,9 @@ lab.snapshot("after 01.4")
 # you can change the rest and register it again.
 
 # %%
-ADDED = (
+ADDED = [
     "taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities", "registeredAt", "registeredBy",
-)  # fmt: skip
+]
 
 
 def copy_of(definition):
