@@ -222,7 +222,7 @@ def _network(app: str) -> None:
     for port, group in ((80, tasks), (81, machines)):
         forward = [{"Type": "forward", "TargetGroupArn": group}]
         elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=port, DefaultActions=forward)
-    containers = [{"name": "web", "image": "web", "memory": 128}]
+    containers = [{"name": "web", "image": "web", "memory": 128, "portMappings": [{"containerPort": 80}]}]
     ecs.create_cluster(clusterName="shop")
     ecs.register_task_definition(family="web", taskRoleArn=app, containerDefinitions=containers)
     behind = [{"targetGroupArn": tasks, "containerName": "web", "containerPort": 80}]

@@ -59,7 +59,8 @@ def capacity_changed(cluster_arn: str) -> None:
     from labkit.sandbox.services import _ecs_store as store
 
     account, region = cluster_arn.split(":")[4], cluster_arn.split(":")[3]
-    for service in list(store.backend(account, region).services.values()):
+    backend = store.backend(account, region)  # None for a load balancer without ECS
+    for service in list(backend.services.values()) if backend is not None else ():
         if service.cluster_arn == cluster_arn and service.status != "INACTIVE":
             newest = deployments.primary(service)
             if newest is not None:
@@ -74,7 +75,8 @@ def target_changed(target_group_arn: str, ip: str, port: int, state: str) -> Non
     account, region = target_group_arn.split(":")[4], target_group_arn.split(":")[3]
     from labkit.sandbox.services import _ecs_store as store
 
-    for service in list(store.backend(account, region).services.values()):
+    backend = store.backend(account, region)  # None for a load balancer without ECS
+    for service in list(backend.services.values()) if backend is not None else ():
         groups = [one.get("targetGroupArn") for one in service.settings.get("loadBalancers") or []]
         if target_group_arn in groups and service.status != "INACTIVE":
             wake(service)

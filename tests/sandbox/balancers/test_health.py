@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import boto3
 import pytest
 
 from labkit.sandbox import Sandbox
@@ -49,6 +50,22 @@ def test_a_new_target_is_initial_until_its_first_good_check(front: Any, standing
     }  # fmt: skip
     front.pass_time(3)
     assert describe(front) == {"State": "healthy"}
+
+
+def test_a_listener_with_targets_needs_no_ecs(sandbox: Sandbox) -> None:
+    ec2, elb = boto3.client("ec2"), boto3.client("elbv2")
+    found = [one for one in ec2.describe_subnets()["Subnets"] if one["DefaultForAz"]][:2]
+    balancer = elb.create_load_balancer(Name="web", Subnets=[one["SubnetId"] for one in found])
+    group = elb.create_target_group(
+        Name="web", Protocol="HTTP", Port=80, VpcId=found[0]["VpcId"], TargetType="ip"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    elb.register_targets(TargetGroupArn=group, Targets=[{"Id": "172.31.0.9"}])
+    elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancers"][0]["LoadBalancerArn"], Protocol="HTTP", Port=80,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+    )  # fmt: skip
+    [told] = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    assert told["TargetHealth"]["State"] == "initial"
 
 
 def test_describing_changes_nothing(front: Any, standing: Any, sandbox: Sandbox) -> None:
