@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _AGAIN = 2.0
 """Seconds after which code that is still running is interrupted once more."""
@@ -25,12 +27,28 @@ def at_most(seconds: float) -> Iterator[None]:
     """Raise TooLong in the body when it takes longer, in real seconds. For the main thread; does not nest."""
     end = time.monotonic() + seconds
     try:
-        with (_alarm if hasattr(signal, "setitimer") else _watched)(seconds):
+        with _quietly(), (_alarm if hasattr(signal, "setitimer") else _watched)(seconds):
             yield
     except KeyboardInterrupt:
         if time.monotonic() < end:
             raise  # somebody pressed Ctrl-C
         raise TooLong from None
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Python reports an error that it drops in a finaliser. TooLong comes again, so there is nothing to report."""
+    before = sys.unraisablehook
+
+    def told(unraisable: Any) -> None:
+        if not issubclass(unraisable.exc_type, TooLong):
+            before(unraisable)
+
+    sys.unraisablehook = told
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager

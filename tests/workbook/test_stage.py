@@ -114,3 +114,23 @@ def test_what_falls_due_because_the_check_moved_the_clock_is_its_doing(ready: Re
     told = ready.touched()
     assert "the account is not as it was" in told
     assert "the clock moved by" in told
+
+
+def test_an_interruption_dropped_in_a_finaliser_is_not_reported_and_other_errors_are() -> None:
+    class Dropping:
+        def __init__(self, error: BaseException) -> None:
+            self.error = error
+
+        def __del__(self) -> None:
+            raise self.error
+
+    told: list[str] = []
+    before, sys.unraisablehook = sys.unraisablehook, lambda one: told.append(one.exc_type.__name__)
+    try:
+        with at_most(60):
+            Dropping(TooLong())
+            Dropping(ValueError())
+        Dropping(TooLong())
+    finally:
+        sys.unraisablehook = before
+    assert told == ["ValueError", "TooLong"]
