@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from typing import Any, Final
 
 WORTH_A_TIP: Final = 5
 """Shorter waits, in seconds, are let pass without a word."""
+
+_WAITS_FOR_PROGRAMS: Final = ("subprocess",)
+"""Modules that sleep until another program ends. `Popen.wait(timeout=...)` does, in steps of up to 50 ms."""
 
 
 class SleepTip:
@@ -34,6 +38,8 @@ class SleepTip:
 
         @functools.wraps(original)
         def sleep(seconds: Any) -> None:
+            if sys._getframe(1).f_globals.get("__name__") in _WAITS_FOR_PROGRAMS:
+                return original(seconds)  # no time of the account: the program that is waited for lives in real time
             if isinstance(seconds, (int, float)) and self._virtual(seconds):
                 return
             self._before(seconds)

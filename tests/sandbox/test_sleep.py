@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from labkit.sandbox import Sandbox
 from labkit.sandbox.sleep import SleepTip
 
 Sleeper = tuple[Callable[[object], None], list[object], list[str]]
@@ -55,3 +58,16 @@ def test_stop_gives_sleep_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.sleep is not original
     tip.stop()
     assert time.sleep is original
+
+
+def test_waiting_for_a_program_passes_no_time_of_the_account(sandbox: Sandbox) -> None:
+    """`dot` runs while a figure is drawn. The sleeps with which Python waits for it once moved a paused clock."""
+    with sandbox.clock.paused():
+        before = sandbox.clock.time()
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(timeout=0.01)
+        child.communicate(b"\n")
+        assert sandbox.clock.time() == before
+        time.sleep(2)
+        assert sandbox.clock.time() == before + 2
