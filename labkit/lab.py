@@ -202,7 +202,7 @@ class Lab(Views, Loads, HasImages):
         self._require_open()
         if not isinstance(name, str) or not name.strip():
             raise UsageError('Give the snapshot a name: lab.snapshot("before").')
-        kept = self._snapshots[name] = self._sandbox.snapshot()
+        kept = self._snapshots[name] = self._sandbox.snapshot(digest=True)
         digest = {"digest": kept.digest}
         self._sandbox.trace.record("state", "lab", "Snapshot", resource=name, caller="learner", result=digest)
         step = Step("Bring this state back:", f'lab.restore("{name}")')
@@ -254,7 +254,7 @@ class Lab(Views, Loads, HasImages):
             raise UsageError(
                 f'Outside a notebook, say where the variables go: lab.jump_to("{name}", into=globals()).'
             )
-        kept = self._sandbox.snapshot()
+        kept = self._sandbox.snapshot(digest=True)
         self._snapshots[BEFORE_JUMP] = kept
         self._sandbox.reset()
         names.update(lab=self, labkit=sys.modules["labkit"])

@@ -71,7 +71,8 @@ def test(argv: list[str]) -> int:
                 f"{name} is not installed here: run `python -m pip install -e .[test] -c constraints.txt`."
             )
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", *argv]
-    return _call(command, root)
+    # The tests start hundreds of Pythons. Where this is set, as in many containers, each compiles all it imports.
+    return _call(command, root, without="PYTHONDONTWRITEBYTECODE")
 
 
 def workbook_folder(start: Path) -> Path:
@@ -125,9 +126,13 @@ def _why(asked: bool) -> str:
     return "." if asked else ": labkit found no browser here that it could open."
 
 
-def _call(command: list[str], folder: Path) -> int:
-    """Run `command` in `folder`, with the kernel of this environment and labkit in reach of it."""
+def _call(command: list[str], folder: Path, without: str = "") -> int:
+    """Run `command` in `folder`, with the kernel of this environment and labkit in reach of it.
+
+    `without` names a variable that it does not get.
+    """
     variables = clean_variables()
+    variables.pop(without, None)
     variables["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the user's own
     root = clone_root()
     if root is not None and installed("labkit") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,34 @@ def models_read_once() -> None:
     from labkit.sandbox import models
 
     models.remember()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_warm_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Functions of all accounts are forked from one warm process: a quarter of a second for each account.
+
+    The tests of the runtime itself (`tests/sandbox/runtime`) start their own, as a lab does.
+    """
+    from labkit.sandbox.runtime import pool
+    from labkit.sandbox.runtime.processes import Template
+
+    class Kept(Template):
+        def stop(self) -> None:
+            """The next account uses it. Each account ends its own environments before it asks for this."""
+
+    kept: dict[tuple[int, bool], Kept] = {}
+
+    def template(folder: Path, *, kernel_walls: bool) -> Kept:
+        key = os.getpid(), kernel_walls
+        if key not in kept or kept[key].program.poll() is not None:
+            kept[key] = Kept(tmp_path_factory.mktemp("functions"), kernel_walls=kernel_walls)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "Template", template)
+        yield
+    for one in kept.values():
+        Template.stop(one)
 
 
 @pytest.fixture

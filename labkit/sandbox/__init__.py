@@ -58,7 +58,7 @@ class Snapshot:
     clock: Any
     faults: Any
     dice: Any
-    digest: str
+    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -198,14 +198,17 @@ class Sandbox:
 
     # -- copies ----------------------------------------------------------------------------------
 
-    def snapshot(self) -> Snapshot:
-        """A copy of the account. `restore` brings it back, any number of times."""
+    def snapshot(self, digest: bool = False) -> Snapshot:
+        """A copy of the account. `restore` brings it back, any number of times.
+
+        With `digest` it holds the fingerprint too, which takes longer than the copy.
+        """
         with self.lock:
             self.clock.catch_up()
             backends = state.live()
             copy = state.AccountCopy.of(backends)
             clock, faults, dice = self.clock.export(), self.faults.export(), self._dice()
-            return Snapshot(copy, tuple(backends), clock, faults, dice, self.digest())
+            return Snapshot(copy, tuple(backends), clock, faults, dice, self.digest() if digest else "")
 
     def restore(self, snapshot: Snapshot) -> None:
         """Bring the account back to a snapshot: resources, time, due work, faults and dice."""

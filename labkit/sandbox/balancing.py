@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def _targets() -> Any:
@@ -22,6 +22,23 @@ def stirred(region: str, ip: str) -> None:
     targets = _targets()
     if targets is not None and ip:
         targets.stirred(region, ip)
+
+
+class Group(NamedTuple):
+    """A target group: what it takes (`ip`, `instance`, ...), and whether a listener forwards to it."""
+
+    arn: str
+    kind: str
+    balanced: bool
+
+
+def group(arn: str) -> Group | None:
+    """A target group, or None when there is none."""
+    targets = _targets()
+    found = targets.store.target_group(arn) if targets is not None else None
+    if found is None:
+        return None
+    return Group(arn, str(found.target_type), bool(targets.store.users(found)))
 
 
 def health(group: str, name: str, port: int) -> str:

@@ -13,6 +13,8 @@ class Resource(NamedTuple):
     service: str
     desired: Callable[[str, str, str], int | None]
     actual: Callable[[str, str, str], int]
+    ran: Callable[[str, str, str, float], int]
+    """How much of it was there at a moment: a metric of a minute tells of what ran in that minute."""
     change: Callable[[str, str, str, int], None]
     deploying: Callable[[str, str, str], bool]
 

@@ -38,9 +38,9 @@ class SleepTip:
 
         @functools.wraps(original)
         def sleep(seconds: Any) -> None:
-            if sys._getframe(1).f_globals.get("__name__") in _WAITS_FOR_PROGRAMS:
-                return original(seconds)  # no time of the account: the program that is waited for lives in real time
-            if isinstance(seconds, (int, float)) and self._virtual(seconds):
+            # Whoever waits for a program waits in real time, in which the program lives.
+            program = sys._getframe(1).f_globals.get("__name__") in _WAITS_FOR_PROGRAMS
+            if not program and isinstance(seconds, (int, float)) and self._virtual(seconds):
                 return
             self._before(seconds)
             original(seconds)

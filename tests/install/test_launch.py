@@ -22,7 +22,7 @@ from labkit.errors import LabkitError
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Nothing is started: the commands are only collected."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(launch, "_call", lambda command, folder: commands.append(command) or 0)
+    monkeypatch.setattr(launch, "_call", lambda command, folder, **_: commands.append(command) or 0)
     return commands
 
 
@@ -140,6 +140,15 @@ def test_missing_notebooks_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_words_behind_test_go_to_pytest(started: list[list[str]]) -> None:
     assert cli.main(["test", "-k", "clock", "-n", "0"]) == 0
     assert started[0][1:] == ["-m", "pytest", "-n", "2", "--dist", "worksteal", "-k", "clock", "-n", "0"]
+
+
+def test_what_the_tests_start_keeps_what_it_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(launch, "call", lambda command, folder, variables: given.append(variables) or 0)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert launch.test([]) == 0
+    assert "PYTHONDONTWRITEBYTECODE" not in given[0]
+    assert "PATH" in given[0]
 
 
 def test_the_childs_status_is_ours_and_it_finds_labkit(

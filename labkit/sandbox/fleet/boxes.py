@@ -268,13 +268,13 @@ def answer(
     if request.path == program.health_path and program.health is not None:
         inside = Inside(box, now)
         good = run(program.health, inside)
-        _after(box, inside)
+        touched(box, inside)
         return (200, "ok", {}, inside.spent) if good and not isinstance(good, Failed) else (503, "", {}, 0.0)
     if program.handle is None:
         return 200, "ok", {}, 0.0
     inside = Inside(box, now)
     result = run(program.handle, inside, request)
-    _after(box, inside)
+    touched(box, inside)
     if isinstance(result, Failed):
         if result.exits:
             exit_at(box, now + inside.spent, result.code)
@@ -298,7 +298,8 @@ def _read(result: Any) -> tuple[int, str, Mapping[str, str]]:
     return 200, str(result), {}
 
 
-def _after(box: Box, inside: Inside) -> None:
+def touched(box: Box, inside: Inside) -> None:
+    """Something ran in a box: if it touched what checks look at, they begin again."""
     if inside.touched and box.quiet and box.heeds:
         _stir(box)
 

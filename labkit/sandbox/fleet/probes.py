@@ -49,7 +49,7 @@ def healthy(box: Box, command: Any, now: float, timeout: float = math.inf) -> Ch
     except BadProgram:
         return Checked(False)
     inside = Inside(box, now)
-    asked = _Asked(box, program, inside, now)
+    asked = Asked(box, program, inside, now)
     if words[0] == "CMD":
         try:
             code = shell.command(words[1:] or ["true"], inside, program, asked.word)
@@ -88,8 +88,8 @@ def _call(name: str, words: tuple[str, ...]) -> _Call | None:
     return _Call(parts.hostname or "", port, parts.path or "/", strict)
 
 
-class _Asked:
-    """The commands a health check knows beyond the shell's."""
+class Asked:
+    """The commands that ask the container itself: a health check's and a session's, beyond the shell's."""
 
     def __init__(self, box: Box, program: Program, inside: Inside, now: float) -> None:
         self._box, self._program, self._inside, self._now = box, program, inside, now
@@ -97,6 +97,7 @@ class _Asked:
         self.moody = self.heeds = False
 
     def word(self, words: list[str]) -> int | None:
+        """The exit code of one of these commands; None for any other."""
         name = words[0].rpartition("/")[2]
         if name in ("curl", "wget"):
             return self._get(name, _call(name, tuple(words[1:])))

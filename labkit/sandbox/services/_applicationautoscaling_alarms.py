@@ -4,14 +4,17 @@ Only alarms that belong to a scaling policy are evaluated, and only while there 
 
 Sources: CloudWatch user guide, alarm-evaluation.html (states, missing data); ECS developer guide, "Service auto
 scaling" (cooldowns, several policies, no scale-in during deployments); user guide of Application Auto Scaling,
-target-tracking-scaling-policy-overview.html (the alarms: 3 points above the target, 15 points below).
+target-tracking-scaling-policy-overview.html (the alarms: 3 points above the target, 15 points below) and
+API_TargetTrackingScalingPolicyConfiguration ("the intention is to continuously (but not excessively) scale out": in the
+cooldown only a larger scale-out counts, and what the last one has added is part of the next). A metric of a minute is
+set against what ran in that minute, not against tasks that have come since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from labkit.sandbox import current, metrics
 from labkit.sandbox.scalable import RESOURCES
@@ -68,7 +71,14 @@ def alarms_of(found_in: Any, policy: Any) -> list[Any]:
     ]
 
 
-def evaluate(found_in: Any, alarm: Any, when: float) -> float | None:
+class Newest(NamedTuple):
+    """The newest value of a metric, and when its period began."""
+
+    value: float
+    start: float
+
+
+def evaluate(found_in: Any, alarm: Any, when: float) -> Newest | None:
     """Bring an alarm's state up to date. Returns the newest value of its metric."""
     count = max(1, int(alarm.evaluation_periods or 1))
     values = points(found_in, alarm, count, when)
@@ -91,10 +101,13 @@ def evaluate(found_in: Any, alarm: Any, when: float) -> float | None:
         state = alarm.state_value if alarm.state_value != "INSUFFICIENT_DATA" else "OK"
     else:
         state = "OK"
-    newest = present[-1] if present else None
     if state != alarm.state_value:
         alarm.update_state(_said(alarm, state, present, needed), "{}", state)
-    return newest
+    if not present:
+        return None
+    period = int(alarm.period or 60)
+    back = next(step for step, value in enumerate(reversed(values), 1) if value is not None)
+    return Newest(present[-1], (when // period - back) * period)
 
 
 def _said(alarm: Any, state: str, values: Sequence[float], needed: int) -> str:
@@ -150,7 +163,7 @@ def _kept(
 
 def _look(found_in: Any, scaled: Any, when: float) -> None:
     """Evaluate the alarms of one target, and scale out if one policy wants it, in if all do."""
-    outs: list[tuple[int, str, Any]] = []
+    outs: list[tuple[int, int, str, Any]] = []
     ins: list[tuple[int, str, Any]] = []
     resource = RESOURCES[scaled.scalable_dimension]
     where = (found_in.account_id, found_in.region_name, scaled.resource_id)
@@ -162,24 +175,30 @@ def _look(found_in: Any, scaled: Any, when: float) -> None:
         settings = policy.target_tracking_scaling_policy_configuration or {}
         tracking += tracks and not settings.get("DisableScaleIn")
         for alarm in alarms_of(found_in, policy):
-            metric = evaluate(found_in, alarm, when)
-            if alarm.state_value != "ALARM" or metric is None or desired is None or not alarm.actions_enabled:
+            newest = evaluate(found_in, alarm, when)
+            if alarm.state_value != "ALARM" or newest is None or desired is None or not alarm.actions_enabled:
                 continue
             cause = f"monitor alarm {alarm.name} in state ALARM triggered policy {policy.policy_name}"
             if not tracks:
                 above = alarm.comparison_operator.startswith("Greater")
                 to = steps.stepped(
-                    actual, policy.step_scaling_policy_configuration, metric - alarm.threshold, above=above
+                    actual,
+                    policy.step_scaling_policy_configuration,
+                    newest.value - alarm.threshold,
+                    above=above,
                 )
-                if to is not None and to != actual:
-                    (outs if to > actual else ins).append((to, cause, policy))
-            elif alarm.comparison_operator.startswith("Greater"):
-                outs.append(
-                    (max(actual + 1, steps.tracked(actual, metric, settings["TargetValue"])), cause, policy)
-                )
+                if to is not None and to > actual:
+                    outs.append((to, actual, cause, policy))
+                elif to is not None and to < actual:
+                    ins.append((to, cause, policy))
+                continue
+            base = resource.ran(*where, newest.start) or actual
+            to = steps.tracked(base, newest.value, settings["TargetValue"])
+            if alarm.comparison_operator.startswith("Greater"):
+                outs.append((max(base + 1, to), base, cause, policy))
             else:
                 willing += 1
-                ins.append((steps.tracked(actual, metric, settings["TargetValue"]), cause, policy))
+                ins.append((to, cause, policy))
     if desired is None:
         return
     if outs:
@@ -197,7 +216,8 @@ def _cooldown(policy: Any, direction: str) -> float:
     return steps.COOLDOWN if given is None else float(given)
 
 
-def _out(found_in: Any, scaled: Any, desired: int, wanted: int, cause: str, policy: Any) -> None:
+def _out(found_in: Any, scaled: Any, desired: int, wanted: int, base: int, cause: str, policy: Any) -> None:
+    """Scale out to `wanted`, which was worked out from a capacity of `base`."""
     now = current().clock.time()
     if store.suspended(scaled, "DynamicScalingOut"):
         return
@@ -206,10 +226,10 @@ def _out(found_in: Any, scaled: Any, desired: int, wanted: int, cause: str, poli
     if now < getattr(scaled, "out_until", 0.0):
         # In the cooldown only a larger scale-out counts, and what the last one has added is part of it.
         begun, last = scaled.out_from, scaled.out_to - scaled.out_from
-        if wanted - actual <= last:
+        if wanted - base <= last:
             return
         if policy.policy_type == "StepScaling":
-            wanted = begun + wanted - actual
+            wanted = begun + wanted - base
     else:
         begun = actual
     capacity = steps.outward(desired, wanted, scaled.min_capacity, scaled.max_capacity)

@@ -1,9 +1,7 @@
-"""Into running tasks: ExecuteCommand's refusals, and protection from scale-in.
+"""Protection of tasks from scale-in.
 
-Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html (the task role needs four actions of
-ssmmessages; no readonlyRootFilesystem; interactive only), task-scale-in-protection.html (1 to 2,880 minutes, 120 unless
-said; tasks of services only: TASK_NOT_VALID). The texts: github.com/keidarcy/e1s/issues/206 and
-github.com/aws-containers/amazon-ecs-exec-checker/issues/43.
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html (1 to 2,880 minutes,
+120 unless said; tasks of services only: TASK_NOT_VALID).
 """
 
 from __future__ import annotations
@@ -12,65 +10,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
-from moto.ecs.exceptions import ECSException, InvalidParameterException
+from moto.ecs.exceptions import InvalidParameterException
 
 from labkit.sandbox import current
 from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _ecs_store as store
-from labkit.sandbox.services._ecs_calls import NOT_FOUND, _arn_of, cluster_in, task_in
+from labkit.sandbox.services._ecs_calls import _arn_of, cluster_in, task_in
 from labkit.sandbox.services._ecs_store import Task
 
 _RESPONSE: Final = "moto.ecs.responses:EC2ContainerServiceResponse"
-NOT_ENABLED: Final = (
-    "The execute command failed because execute command was not enabled when the task was run or the execute command "
-    "agent isn\N{RIGHT SINGLE QUOTATION MARK}t running. Wait and try again or run a new task with execute command "
-    "enabled and try again."
-)
-NOT_CONNECTED: Final = "The execute command failed due to an internal error. Try again later."
-CHANNELS: Final = ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
-"""What the agent for ExecuteCommand needs: `ssmmessages:` and these, in the task role."""
 _USUAL_MINUTES: Final = 120
 _MOST_MINUTES: Final = 2_880
 _NOT_VALID: Final = "Task protection is only supported for tasks that are part of a service."
-
-
-@hook(f"{_RESPONSE}.execute_command", kind="new")
-def execute_command(self: Any) -> ActionResult:
-    """ExecuteCommand: everything AWS checks before it opens a session. The session itself is not simulated."""
-    backend, params = self.ecs_backend, self._get_params()
-    cluster = cluster_in(backend, params.get("cluster"))
-    task = task_in(backend, cluster, str(params.get("task") or ""))
-    if task is None:
-        raise InvalidParameterException(NOT_FOUND)
-    if not params.get("interactive"):
-        raise InvalidParameterException("Interactive is the only mode supported currently.")
-    name = params.get("container")
-    if not name and len(task.containers) > 1:
-        raise InvalidParameterException(
-            "Container name must be specified for tasks with more than one container."
-        )
-    container = task.container(str(name)) if name else task.containers[0]
-    if container is None:
-        raise InvalidParameterException(f"The container {name} was not found in the task.")
-    agents = {one["name"]: one["lastStatus"] for one in container.managed_agents}
-    if not container.running or agents.get("ExecuteCommandAgent") != "RUNNING":
-        raise InvalidParameterException(NOT_ENABLED)
-    if not _connected(task):
-        raise ECSException("TargetNotConnectedException", NOT_CONNECTED)
-    raise NotImplementedError  # on AWS the session would open now
-
-
-def _connected(task: Task) -> bool:
-    """Whether the agent in the container could connect to Systems Manager, in the task role."""
-    from labkit.sandbox.authorization.account import session_of
-
-    session = session_of(task.task_role_arn, task.id) if task.task_role_arn else None
-    return session is not None and all(
-        session.may(f"ssmmessages:{action}", "*", account=task.account_id).allowed for action in CHANNELS
-    )
-
-
-# -- protection ------------------------------------------------------------------------------------------
 
 
 @hook(f"{_RESPONSE}.update_task_protection", kind="new")

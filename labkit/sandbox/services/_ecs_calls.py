@@ -21,6 +21,7 @@ from moto.ecs.exceptions import (
 
 from labkit.sandbox import current
 from labkit.sandbox.hooks import hook
+from labkit.sandbox.services import _ecs_model as model
 from labkit.sandbox.services import _ecs_roles as roles
 from labkit.sandbox.services import _ecs_store as store
 from labkit.sandbox.services import _ecs_tasks as ecs_tasks
@@ -190,6 +191,7 @@ def _arn_of(backend: Any, cluster: Any, name: str) -> str:
 def list_tasks(original: Any, self: Any) -> ActionResult:
     """ListTasks: the tasks that shall run, unless desiredStatus says STOPPED."""
     backend, params = self.ecs_backend, self._get_params()
+    model.check("ListTasks", params)
     cluster = cluster_in(backend, params.get("cluster"))
     status = params.get("desiredStatus") or "RUNNING"
     found = [one for one in store.tasks(backend, cluster) if one.desired_status == status]
@@ -215,9 +217,7 @@ def _family(task: Task) -> str:
 
 
 def _page(arns: list[str], params: Given) -> dict[str, Any]:
-    size = int(params.get("maxResults") or _PAGE)
-    if not 1 <= size <= _PAGE:
-        raise InvalidParameterException("maxResults should be between 1 and 100")
+    size = model.size(params)
     token = str(params.get("nextToken") or "0")
     if not token.isdigit():
         raise InvalidParameterException("Invalid token")

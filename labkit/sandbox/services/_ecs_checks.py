@@ -2,7 +2,9 @@
 
 Sources: botocore's model of these operations (count up to 10, launchType or capacityProviderStrategy, platformVersion
 for Fargate only, startedBy); sentences from issues of hashicorp/terraform-provider-aws, aws/aws-cli and
-aws/amazon-ecs-cli and from the rules of github.com/badmintoncryer/cdk-preflight (rules/ecs, September 2026).
+aws/amazon-ecs-cli and from the rules of github.com/badmintoncryer/cdk-preflight (rules/ecs, September 2026); about
+target groups: umotif-public/terraform-aws-ecs-fargate (43), riboseinc/terraform-aws-ecs-gitlab (5), Shippable/support
+(4698).
 Ours: count, MANAGED_INSTANCES as a launch type, overrides of sizes, propagateTags, and how a query is wrong.
 """
 
@@ -19,10 +21,11 @@ from moto.ecs.exceptions import (
     InvalidParameterException,
 )
 
-from labkit.sandbox import constraints
+from labkit.sandbox import balancing
 from labkit.sandbox.services import _ecs_definitions as definitions
 from labkit.sandbox.services import _ecs_fargate as fargate
 from labkit.sandbox.services import _ecs_instances as instances
+from labkit.sandbox.services import _ecs_model as model
 from labkit.sandbox.services import _ecs_networks as networks
 from labkit.sandbox.services import _ecs_providers as providers
 from labkit.sandbox.services import _ecs_queries as queries
@@ -37,6 +40,11 @@ _NO_ROLE: Final = (
     "because a valid taskRoleArn is not being used. "
     "Specify a valid task role in your task definition and try again."
 )
+_NO_GROUP: Final = (
+    "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS service role being "
+    "passed has the proper permissions."
+)
+"""What AWS says to an ARN that is none of a target group."""
 Params = Mapping[str, Any]
 
 
@@ -50,7 +58,7 @@ def definition(params: Params) -> None:
 
 def run_task(params: Params, backend: Any) -> None:
     """RunTask."""
-    _model("RunTask", params)
+    model.check("RunTask", params)
     cluster = _cluster(params, backend)
     _count(params)
     found = _definition(params, backend, InvalidParameterException)
@@ -73,7 +81,7 @@ def run_task(params: Params, backend: Any) -> None:
 
 def start_task(params: Params, backend: Any) -> None:
     """StartTask: the caller names the container instances, at most ten."""
-    _model("StartTask", params)
+    model.check("StartTask", params)
     _cluster(params, backend)
     found = _definition(params, backend, InvalidParameterException)
     if not params.get("containerInstances"):
@@ -87,7 +95,7 @@ def start_task(params: Params, backend: Any) -> None:
 
 def create_service(params: Params, backend: Any) -> None:
     """CreateService."""
-    _model("CreateService", params)
+    model.check("CreateService", params)
     name = params.get("serviceName") or ""
     if not _NAME.fullmatch(name):
         raise InvalidParameterException(f"ServiceName must match ^[a-zA-Z0-9\\-_]{{1,255}}$, but was {name}")
@@ -100,7 +108,7 @@ def create_service(params: Params, backend: Any) -> None:
 
 def update_service(params: Params, service: Any) -> None:
     """UpdateService. What the request leaves out is as the service has it."""
-    _model("UpdateService", params)
+    model.check("UpdateService", params)
     backend = store.backend_for(service.arn)
     cluster = store.cluster(backend, service.cluster_name)
     wanted = dict(service.settings) | {key: value for key, value in params.items() if value is not None}
@@ -127,18 +135,13 @@ def _service(params: Params, backend: Any, cluster: Any, found: Any, done: str, 
     _platform(params, launch_type)
     for balancer in params.get("loadBalancers") or ():
         _balanced(balancer, found)
+    if len(params.get("serviceRegistries") or ()) > 1:
+        raise InvalidParameterException("service registries can have at most 1 items.")
     if params.get("enableExecuteCommand") and not found.task_role_arn:
         raise InvalidParameterException(f"The service couldn't be {done} {_NO_ROLE}")
 
 
 # -- one thing at a time ---------------------------------------------------------------------------------
-
-
-def _model(operation: str, params: Params) -> None:
-    try:
-        constraints.check("ecs", operation, params)
-    except constraints.Broken as broken:
-        raise InvalidParameterException(str(broken)) from None
 
 
 def _cluster(params: Params, backend: Any) -> Any:
@@ -326,3 +329,18 @@ def _balanced(balancer: Params, found: Any) -> None:
         raise InvalidParameterException(f"The container {name} does not exist in the task definition.")
     if port not in {one.get("containerPort") for one in container.get("portMappings") or ()}:
         raise InvalidParameterException(f"The container {name} did not have a container port {port} defined.")
+    if not balancer.get("targetGroupArn"):
+        return
+    group = balancing.group(balancer["targetGroupArn"])
+    if group is None:
+        raise InvalidParameterException(_NO_GROUP)
+    wanted = "ip" if found.network_mode == "awsvpc" else "instance"
+    if group.kind != wanted:
+        raise InvalidParameterException(
+            f"The provided target group {group.arn} has target type {group.kind}, which is incompatible with the "
+            f"{found.network_mode} network mode specified in the task definition."
+        )
+    if not group.balanced:
+        raise InvalidParameterException(
+            f"The target group with targetGroupArn {group.arn} does not have an associated load balancer."
+        )

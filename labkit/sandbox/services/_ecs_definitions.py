@@ -18,16 +18,15 @@ from moto.ecs.exceptions import EcsClientException, InvalidParameterException, T
 from moto.ecs.models import TaskDefinition
 
 from labkit.sandbox import current, stores
-from labkit.sandbox.constraints import Broken, check
 from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _ecs_attributes as attributes
 from labkit.sandbox.services import _ecs_fargate as fargate
+from labkit.sandbox.services import _ecs_model as model
 from labkit.sandbox.services import _ecs_rules as rules
 
 _DELETED_AFTER: Final = 60.0
 """Seconds until an unused definition that was deleted is gone. Ours: AWS gives no figure."""
 _LOOK_AGAIN: Final = 3_600.0
-_MOST: Final = 100
 _PASSED: Final = (
     "placementConstraints", "requiresCompatibilities", "runtimePlatform", "inferenceAccelerators", "pidMode",
     "ipcMode", "proxyConfiguration", "ephemeralStorage", "enableFaultInjection", "trustedExecutionConfiguration",
@@ -79,10 +78,7 @@ def _complete(params: Given) -> Given:
     """The parameters with AWS's defaults in place, if they are right."""
     if said := next(rules.size(params), None):
         raise EcsClientException(said)
-    try:
-        check("ecs", "RegisterTaskDefinition", params)
-    except Broken as broken:
-        raise InvalidParameterException(str(broken)) from None
+    model.check("RegisterTaskDefinition", params)
     given = copy.deepcopy(params)
     for key, read in (("cpu", fargate.cpu_units), ("memory", fargate.mebibytes)):
         given[key] = read(str(given[key])) if given.get(key) else None
@@ -267,6 +263,7 @@ def _used(backend: Any, arn: str) -> bool:
 @hook("moto.ecs.responses:EC2ContainerServiceResponse.list_task_definitions")
 def list_task_definitions(original: Any, self: Any) -> ActionResult:
     """ListTaskDefinitions: by family and revision."""
+    model.check("ListTaskDefinitions", self._get_params())
     family, status = self._get_param("familyPrefix"), self._get_param("status") or "ACTIVE"
     found = [
         one
@@ -281,6 +278,7 @@ def list_task_definitions(original: Any, self: Any) -> ActionResult:
 @hook("moto.ecs.responses:EC2ContainerServiceResponse.list_task_definition_families")
 def list_families(original: Any, self: Any) -> ActionResult:
     """ListTaskDefinitionFamilies: ACTIVE families have an ACTIVE revision."""
+    model.check("ListTaskDefinitionFamilies", self._get_params())
     prefix, status = self._get_param("familyPrefix") or "", self._get_param("status") or "ALL"
     found = []
     for family, revisions in sorted(self.ecs_backend.task_definitions.items()):
@@ -293,10 +291,10 @@ def list_families(original: Any, self: Any) -> ActionResult:
 
 
 def _page(request: Any, key: str, found: Sequence[str]) -> Given:
-    most, token = request._get_param("maxResults") or _MOST, request._get_param("nextToken") or "0"
+    most, token = model.size(request._get_params()), request._get_param("nextToken") or "0"
     if not str(token).isdigit() or int(token) > len(found):
         raise InvalidParameterException("Invalid token.")
-    start, most = int(token), min(int(most), _MOST)
+    start = int(token)
     told: Given = {key: list(found[start : start + most])}
     if start + most < len(found):
         told["nextToken"] = str(start + most)

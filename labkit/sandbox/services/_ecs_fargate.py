@@ -4,7 +4,7 @@ Sources: API reference, RegisterTaskDefinition (table at `memory`; what "isn't s
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html ("Invalid 'cpu' setting for
 task."). The other sentences were recorded from the real API by the rules of github.com/badmintoncryer/cdk-preflight
 (rules/ecs, deployed in September 2026) or stand in issues of aws/amazon-ecs-cli and hashicorp/terraform-provider-aws.
-Ours is only the sentence about stopTimeout.
+Ours is only the sentence about stopTimeout and startTimeout.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIZES: Final[dict[int, tuple[int, ...]]] = {
 LEAST_WINDOWS: Final = 1024
 """CPU units a Windows task on Fargate needs at least."""
 LONGEST_STOP: Final = 120
-"""Seconds of `stopTimeout` on Fargate (API reference, ContainerDefinition)."""
+"""Seconds of `stopTimeout` and of `startTimeout` on Fargate (API reference, ContainerDefinition)."""
 DEFAULT_STORAGE: Final = 20
 """GiB of ephemeral storage a task gets without asking (developer guide, fargate-task-storage)."""
 LOG_DRIVERS: Final = ("awslogs", "splunk", "awsfirelens")
@@ -125,11 +125,12 @@ def _container(given: Mapping[str, Any], container: Mapping[str, Any]) -> Iterat
     for capability in (linux.get("capabilities") or {}).get("add") or ():
         if capability != _SYS_PTRACE:
             yield f"{capability} is not allowed on Fargate."
-    if (container.get("stopTimeout") or 0) > LONGEST_STOP:
-        yield (
-            f"Invalid 'stopTimeout' setting for container '{container.get('name')}': "
-            f"Fargate supports at most {LONGEST_STOP} seconds."
-        )
+    for key in ("stopTimeout", "startTimeout"):
+        if (container.get(key) or 0) > LONGEST_STOP:
+            yield (
+                f"Invalid '{key}' setting for container '{container.get('name')}': "
+                f"Fargate supports at most {LONGEST_STOP} seconds."
+            )
     yield from _logs(given, container.get("logConfiguration") or {})
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from labkit.sandbox import balancing, current
 from labkit.sandbox.pulls import CannotPull, pull
 from labkit.sandbox.services import _ecs_containers as containers
+from labkit.sandbox.services import _ecs_metrics as metrics
 from labkit.sandbox.services import _ecs_network as network
 from labkit.sandbox.services import _ecs_roles as roles
 from labkit.sandbox.services import _ecs_secrets as secrets
@@ -269,6 +270,7 @@ def _stopped(task: Task) -> None:
     task.stopped_at = clock.time()
     for attachment in task.attachments:
         attachment["status"] = "DELETED"
+    metrics.keep(task)
     for one in task.containers:
         one.box = None
         one.source = ""

@@ -2,8 +2,9 @@
 
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html (options, names of streams,
 awslogs-create-group and its right). The driver sends what it has every five seconds, and when the container ends:
-https://github.com/moby/moby/blob/master/daemon/logger/awslogs/cloudwatchlogs.go (batchPublishFrequency). The texts of
-failures are quoted in github.com/terraform-aws-modules/terraform-aws-ecs/pull/313 (Fargate) and
+https://github.com/moby/moby/blob/master/daemon/logger/awslogs/cloudwatchlogs.go (batchPublishFrequency); what it says
+to modes it does not know: daemon/logger/factory.go there. The texts of failures are quoted in
+github.com/terraform-aws-modules/terraform-aws-ecs/pull/313 (Fargate) and
 github.com/prakhar1989/docker-curriculum/issues/260 (EC2).
 """
 
@@ -38,6 +39,8 @@ def prepare(task: Task, container: Container) -> str:
     if settings.get("logDriver") != "awslogs":
         return ""
     options: dict[str, str] = settings.get("options") or {}
+    if wrong := _mode(options):
+        return _failed(task, wrong, "")
     group, region = str(options.get("awslogs-group") or ""), options.get("awslogs-region") or task.region_name
     prefix = options.get("awslogs-stream-prefix")
     stream = f"{prefix}/{container.name}/{task.id}" if prefix else container.runtime_id
@@ -60,7 +63,24 @@ def prepare(task: Task, container: Container) -> str:
     return ""
 
 
+def _mode(options: dict[str, str]) -> str:
+    """What Docker says to a mode it does not know, or to a buffer that the mode lacks. ECS's own is non-blocking."""
+    mode = options.get("mode", "non-blocking")
+    if mode not in ("blocking", "non-blocking"):
+        return f"logger: logging mode not supported: {mode}"
+    if mode == "blocking" and "max-buffer-size" in options:
+        return "logger: max-buffer-size option is only supported with 'mode=non-blocking'"
+    return ""
+
+
 def _failed(task: Task, what: str, why: str) -> str:
+    if not why:
+        front = (
+            "ResourceInitializationError: failed to validate logger args"
+            if is_fargate(task)
+            else "CannotCreateContainerError: Error response from daemon"
+        )
+        return f"{front}: {what}"
     return (_FARGATE if is_fargate(task) else _EC2).format(what=what, why=why)
 
 

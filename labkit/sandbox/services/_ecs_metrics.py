@@ -1,7 +1,8 @@
 """CloudWatch metrics of services and tasks, made when somebody reads them. Until then they cost nothing.
 
 Boxes remember for some hours, minute by minute, what they used. Here that becomes data points: of AWS/ECS for each
-service, and where the cluster has Container Insights, of ECS/ContainerInsights too.
+service, and where the cluster has Container Insights, of ECS/ContainerInsights too. What a task has used stays known
+when it is stopped and forgotten.
 
 Sources: ECS developer guide, cloudwatch-metrics.html (AWS/ECS: percent of what is reserved, one point a minute, only
 for running tasks); CloudWatch user guide, Container-Insights-metrics-ECS.html and
@@ -10,8 +11,10 @@ Container-Insights-enhanced-observability-metrics-ECS.html (names, units, dimens
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -46,6 +49,67 @@ class Sample(NamedTuple):
         return 100 * self.memory / self.memory_reserved if self.memory_reserved else 0.0
 
 
+@dataclass(slots=True)
+class PastContainer:
+    """A container that is over, as far as metrics ask."""
+
+    name: str
+    definition: dict[str, Any]
+    box: boxes.Box
+
+
+@dataclass(slots=True)
+class Past:
+    """A task that is over, as far as metrics ask."""
+
+    task_arn: str
+    service_arn: str
+    task_definition_arn: str
+    cpu: str | None
+    memory: str | None
+    started_at: float | None
+    stopping_at: float | None
+    stopped_at: float | None
+    containers: list[PastContainer]
+
+
+def keep(task: Any) -> None:
+    """A task is stopped: what it used is kept beside its cluster for as long as metrics go back."""
+    cluster = store.cluster(store.backend_for(task.task_arn), task.cluster_name)
+    if cluster is None or task.started_at is None:
+        return
+    now = current().clock.time()
+    past: list[Past] = vars(cluster).setdefault("labkit_past", [])
+    while past and (past[0].stopped_at or 0.0) < now - (_BACK + 2) * 60:
+        del past[0]
+    parts = [
+        PastContainer(one.name, one.definition, _relic(one.box))
+        for one in task.containers
+        if one.box is not None
+    ]
+    past.append(
+        Past(
+            task.task_arn, task.service_arn, task.task_definition_arn, task.cpu, task.memory, task.started_at,
+            task.stopping_at, task.stopped_at, parts,
+        )
+    )  # fmt: skip
+
+
+def _relic(box: boxes.Box) -> boxes.Box:
+    """A box that is over, as far as it tells what was used."""
+    box.state, box.environment, box.dice, box.flying = {}, {}, None, 0.0
+    box.in_flight.clear()
+    return box
+
+
+def _tasks(found_in: Any, cluster: Any) -> list[Any]:
+    """The tasks of a cluster that have run: those that are there, and those that were."""
+    if cluster is None:
+        return []
+    there = [one for one in store.tasks(found_in, cluster=cluster) if one.last_status != "STOPPED"]
+    return [one for one in [*vars(cluster).get("labkit_past", ()), *there] if one.started_at is not None]
+
+
 def sample(task: Any, start: float) -> Sample | None:
     """What a task used in the minute from `start`; None when it did not run in it."""
     began = task.started_at
@@ -63,8 +127,11 @@ def sample(task: Any, start: float) -> Sample | None:
 
 def _container(container: Any, start: float) -> Sample:
     used = boxes.usage(container.box, start, start + 60)
-    begin = max(start, container.box.started or start)
-    seconds = max(1.0, start + 60 - begin)
+    begin, end = (
+        max(start, container.box.started or start),
+        min(start + 60, container.box.exits_at or math.inf),
+    )
+    seconds = max(1.0, end - begin)
     reserved = container.definition.get("memoryReservation") or container.definition.get("memory") or 0
     units = float(container.definition.get("cpu") or 0)
     return Sample(used.cpu_seconds / seconds * 1024, units, used.memory, float(reserved))
@@ -79,7 +146,8 @@ def value(
     kept = found_in.services.get(f"{cluster}:{service}") if found_in is not None else None
     if kept is None:
         return None
-    samples = [sample(one, start) for one in store.tasks(found_in, cluster=cluster, service=kept.arn)]
+    mine = (one for one in _tasks(found_in, store.cluster(found_in, cluster)) if one.service_arn == kept.arn)
+    samples = [sample(one, start) for one in mine]
     values = [_percent(one, name) for one in samples if one is not None]
     if not values:
         return None
@@ -108,7 +176,7 @@ def read(account: str, region: str, asked: metrics.Asked) -> Iterator[metrics.Po
     last = int(now // 60) * 60 - 60
     first = max(last - _BACK * 60, int(asked.start // 60) * 60)
     for cluster in list(found_in.clusters.values()):
-        tasks = [one for one in store.tasks(found_in, cluster=cluster) if one.started_at is not None]
+        tasks = _tasks(found_in, cluster)
         if not tasks:
             continue
         insights = _insights(cluster)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
@@ -22,9 +21,10 @@ from moto.ecs.exceptions import (
 )
 from moto.ecs.models import CapacityProvider
 
-from labkit.sandbox import constraints, current
+from labkit.sandbox import current
 from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _ecs_instances as instances
+from labkit.sandbox.services import _ecs_model as model
 from labkit.sandbox.services import _ecs_providers as providers
 from labkit.sandbox.services import _ecs_store as store
 from labkit.sandbox.services import _ecs_waiting as waiting
@@ -106,7 +106,7 @@ def describe_capacity_providers(original: Any, self: Any) -> ActionResult:
 def create_capacity_provider(original: Any, self: Any) -> ActionResult:
     """CreateCapacityProvider: an Auto Scaling group, or Managed Instances for one cluster."""
     backend, params = self.ecs_backend, copy.deepcopy(dict(self._get_params()))
-    _model("CreateCapacityProvider", params)
+    model.check("CreateCapacityProvider", params)
     name = params.get("name") or ""
     if not _NAME.fullmatch(name):
         raise InvalidParameterException(
@@ -180,7 +180,7 @@ def _check_group(backend: Any, made: Any) -> None:
 def update_capacity_provider(original: Any, self: Any) -> ActionResult:
     """UpdateCapacityProvider."""
     backend, params = self.ecs_backend, copy.deepcopy(dict(self._get_params()))
-    _model("UpdateCapacityProvider", params)
+    model.check("UpdateCapacityProvider", params)
     found = _made(backend, params.get("name") or "")
     managed = vars(found).get("managed_instances_provider")
     if managed and params.get("managedInstancesProvider"):
@@ -264,7 +264,7 @@ def put_cluster_capacity_providers(original: Any, self: Any) -> ActionResult:
     cluster = _cluster(backend, params.get("cluster"))
     names = [providers.short(str(one)) for one in params.get("capacityProviders") or ()]
     strategy = params.get("defaultCapacityProviderStrategy") or []
-    _model("PutClusterCapacityProviders", params)
+    model.check("PutClusterCapacityProviders", params)
     providers.check_default(backend, names, strategy)
     for name in cluster.capacity_providers or ():
         if name not in names and _used(backend, cluster, name):
@@ -289,10 +289,3 @@ def _cluster(backend: Any, name: Any) -> Any:
     if found.status == "INACTIVE":
         raise ECSException("ClusterNotFoundException", "The referenced cluster was inactive.")
     return found
-
-
-def _model(operation: str, params: Mapping[str, Any]) -> None:
-    try:
-        constraints.check("ecs", operation, params)
-    except constraints.Broken as broken:
-        raise InvalidParameterException(str(broken)) from None

@@ -2,7 +2,10 @@
 
 Sources: botocore's model of ECS (ContainerDefinition, HealthCheck, EphemeralStorage: ranges and defaults); the
 sentences were recorded from the real API by the rules of github.com/badmintoncryer/cdk-preflight (rules/ecs, deployed
-in September 2026) and stand in issues of boto/boto3 (2436), ansible/ansible (22860), Shippable/support (2946, 4194).
+in September 2026) and stand in issues of boto/boto3 (2436), ansible/ansible (22860), Shippable/support (2946, 4194),
+aws/amazon-ecs-cli (184: too many containers), aws/amazon-ecs-agent (1220: ports; 872: log options), cfn-lint (1787:
+required log options), terraform-linters/tflint-ruleset-aws (348: awslogs-create-group), dagster-io/dagster (11622) and
+CircleCI-Public/aws-ecs-orb (190) (names of secrets), aws-samples/aws-modern-application-workshop (9: roles).
 Ours are the sentences about circles of dependsOn, image names, stop and start time-outs, `none` with ports, and ports.
 """
 
@@ -23,6 +26,14 @@ _LEAST_MEMORY: Final = 6
 """MiB: Docker gives a container no less (API reference, ContainerDefinition)."""
 _STORAGE: Final = (21, 200)
 _CONDITIONS: Final = ("START", "COMPLETE", "SUCCESS", "HEALTHY")
+_MOST_CONTAINERS: Final = 10
+_ROLE: Final = re.compile(r"(arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]+")
+_LOG_NEEDS: Final = ("awslogs-region", "awslogs-group")
+_LOG_OPTIONS: Final = (
+    *_LOG_NEEDS, "awslogs-create-group", "awslogs-stream-prefix", "awslogs-datetime-format",
+    "awslogs-multiline-pattern", "mode", "max-buffer-size",
+)  # fmt: skip
+"""Options of `awslogs` (API reference, LogConfiguration)."""
 
 Given = Mapping[str, Any]
 
@@ -50,6 +61,11 @@ def wrong(given: Given) -> Iterator[str]:
         yield "Family contains invalid characters."
     if not containers:
         yield "Container list cannot be empty."
+    if len(containers) > _MOST_CONTAINERS:
+        yield "Too many containers."
+    for key in ("taskRoleArn", "executionRoleArn"):
+        if given.get(key) and not _ROLE.fullmatch(given[key]):
+            yield "Role is not valid"
     for container in containers:
         yield from _named(container)
     names = [str(one.get("name")) for one in containers]
@@ -63,6 +79,8 @@ def wrong(given: Given) -> Iterator[str]:
         yield from _timing(container)
         yield from _volumes(given, container, names)
         yield from _secrets(given, container)
+        yield from _logs(container)
+    yield from _ports(given, containers)
     yield from _sums(given, containers)
     yield from _order(containers)
     yield from _links(containers)
@@ -134,6 +152,18 @@ def _network(given: Given, container: Given) -> Iterator[str]:
             yield f"When networkMode={mode}, the host ports and container ports in port mappings must match."
 
 
+def _ports(given: Given, containers: Sequence[Given]) -> Iterator[str]:
+    """Two containers of a task cannot have the same port of its network interface, or of the instance."""
+    seen: set[tuple[str, int]] = set()
+    shared = given.get("networkMode") in ("awsvpc", "host")
+    for port in (port for one in containers for port in one.get("portMappings") or ()):
+        number = port.get("hostPort") or (port.get("containerPort") if shared else None)
+        place = (str(port.get("protocol") or "tcp").upper(), number or 0)
+        if number and place in seen:
+            yield f"{place[0]} host port '{number}' is mapped multiple times in task."
+        seen.add(place)
+
+
 def _timing(container: Given) -> Iterator[str]:
     name, health = container.get("name"), container.get("healthCheck")
     if health is not None:
@@ -171,13 +201,34 @@ def _volumes(given: Given, container: Given, names: Sequence[str]) -> Iterator[s
 
 
 def _secrets(given: Given, container: Given) -> Iterator[str]:
-    logs = container.get("logConfiguration") or {}
     if container.get("secrets") and not given.get("executionRoleArn"):
         yield (
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
         )
-    if logs.get("logDriver") == "awslogs" and "awslogs-group" not in (logs.get("options") or {}):
-        yield "Log driver awslogs requires options: awslogs-group"
+    names = [one.get("name") for one in container.get("secrets") or ()]
+    if twice := sorted({str(name) for name in names if names.count(name) > 1}):
+        yield f"Duplicate secret names found: {', '.join(twice)}. Each secret name must be unique."
+    for one in container.get("environment") or ():
+        if one.get("name") in names:
+            yield (
+                "The secret name must be unique and not shared with any new or existing environment variables set on "
+                f"the container, such as '{one.get('name')}'."
+            )
+
+
+def _logs(container: Given) -> Iterator[str]:
+    logs = container.get("logConfiguration") or {}
+    if logs.get("logDriver") != "awslogs":
+        return
+    options = logs.get("options") or {}
+    if lacks := [name for name in _LOG_NEEDS if not options.get(name)]:
+        yield f"Log driver awslogs requires options: {', '.join(lacks)}"
+    if unknown := [name for name in options if name not in _LOG_OPTIONS]:
+        yield f"Log driver awslogs disallows options: {', '.join(unknown)}"
+    if options.get("awslogs-create-group", "true") != "true":
+        yield (
+            "Log driver awslogs option 'awslogs-create-group' should only be set to 'true', else omit option."
+        )
 
 
 def _sums(given: Given, containers: Sequence[Given]) -> Iterator[str]:

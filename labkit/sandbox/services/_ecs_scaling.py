@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from labkit.sandbox.scalable import RESOURCES, Resource
@@ -29,6 +30,22 @@ def actual(account: str, region: str, resource_id: str) -> int:
     return int(service.running_count) if service is not None else 0
 
 
+def ran(account: str, region: str, resource_id: str, when: float) -> int:
+    """Tasks that ran at a moment."""
+    from labkit.sandbox.services import _ecs_store as ecs
+
+    service = _service(account, region, resource_id)
+    if service is None:
+        return 0
+    found = ecs.tasks(ecs.backend(account, region), cluster=service.cluster_name, service=service.arn)
+    return sum(
+        one.started_at is not None
+        and one.started_at <= when
+        and when < (one.stopping_at or one.stopped_at or math.inf)
+        for one in found
+    )
+
+
 def change(account: str, region: str, resource_id: str, capacity: int) -> None:
     """Give the service another desired count."""
     from labkit.sandbox.services._ecs_services import set_count
@@ -44,4 +61,6 @@ def deploying(account: str, region: str, resource_id: str) -> bool:
     return service is not None and any(one.state == "IN_PROGRESS" for one in service.rollouts)
 
 
-RESOURCES["ecs:service:DesiredCount"] = Resource("desired count", "ecs", desired, actual, change, deploying)
+RESOURCES["ecs:service:DesiredCount"] = Resource(
+    "desired count", "ecs", desired, actual, ran, change, deploying
+)

@@ -20,6 +20,7 @@ from moto.ecs.exceptions import (
 from labkit.sandbox import current
 from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _ecs_deployments as deployments
+from labkit.sandbox.services import _ecs_model as model
 from labkit.sandbox.services import _ecs_reconcile as reconcile
 from labkit.sandbox.services import _ecs_service as services
 from labkit.sandbox.services._ecs_service import Service
@@ -271,6 +272,16 @@ def delete(backend: Any, cluster: str | None, name: str, force: bool) -> Service
     return service
 
 
+@hook(f"{_RESPONSE}.create_task_set")
+def create_task_set(original: Any, self: Any) -> ActionResult:
+    """CreateTaskSet: AWS's answer to services that ECS deploys, and there are no others here."""
+    params = self._get_params()
+    find(self.ecs_backend, params.get("cluster"), str(params.get("service") or ""))
+    raise InvalidParameterException(
+        "Amazon ECS only supports task set management on services configured to use external deployment controllers."
+    )
+
+
 # -- reading -----------------------------------------------------------------------------------------
 
 
@@ -299,6 +310,7 @@ def describe_services(original: Any, self: Any) -> ActionResult:
 @hook(f"{_RESPONSE}.list_services")
 def list_services(original: Any, self: Any) -> ActionResult:
     """ListServices: the active services of a cluster."""
+    model.check("ListServices", self._get_params())
     cluster = cluster_of(self.ecs_backend, self._get_param("cluster"))
     launch_type, strategy = self._get_param("launchType"), self._get_param("schedulingStrategy")
     arns = [
@@ -331,7 +343,7 @@ def _active(backend: Any) -> Iterator[Service]:
 
 def page(name: str, found: Sequence[Any], response: Any, usual: int = _PAGE) -> dict[str, Any]:
     """One page of a list. Raises InvalidParameterException for a token that nobody gave out."""
-    size, token = int(response._get_param("maxResults") or usual), response._get_param("nextToken")
+    size, token = model.size(response._get_params(), usual), response._get_param("nextToken")
     if token is not None and not str(token).isdigit():
         raise InvalidParameterException("Invalid token.")
     first = int(token or 0)

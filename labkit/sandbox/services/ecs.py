@@ -11,7 +11,8 @@ Simulated here:
   AWS with. What a role may not do is refused, with AWS's text and the role's name in it.
 - Network interfaces with addresses of the subnet; host ports on instances. Events on EventBridge.
 - Rules of EventBridge, schedules and state machines (runTask, .sync, .waitForTaskToken) run tasks in their role.
-- ExecuteCommand's refusals; protection from scale-in.
+- ExecuteCommand: its refusals, and the command in the program's world. What it prints is in the trace, and in
+  CloudWatch Logs where AWS logs sessions. Protection from scale-in.
 - RegisterTaskDefinition, RunTask and the calls for services refuse what AWS refuses: Fargate's sizes, network modes,
   missing roles, contradictions between containers. All fields of a definition come back; revisions only grow.
 - Tasks on Fargate spread over the subnets' zones. On container instances: CPU, memory, ports, interfaces, attributes,
@@ -44,8 +45,9 @@ Differs on AWS:
 Not simulated:
 - Deployment strategies BLUE_GREEN, LINEAR and CANARY, lifecycle hooks, the deployment controllers CODE_DEPLOY and
   EXTERNAL: they are refused. Bake time of rolling deployments, service discovery.
-- Sessions of ExecuteCommand, volumes, FireLens and other log drivers (lines are lost), GPUs, Windows, EXTERNAL
-  instances, proxies, IPv6, the task metadata endpoint, image signatures, Service Connect.
+- The stream of an ExecuteCommand session: nobody can connect to it, or type into a shell.
+- Volumes, FireLens and other log drivers (lines are lost), GPUs, Windows, EXTERNAL instances, proxies,
+  IPv6, the task metadata endpoint, image signatures, Service Connect.
 
 Sources:
 - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
@@ -70,6 +72,7 @@ from labkit.sandbox.services import (
     _ecs_revisions,
     _ecs_scaling,
     _ecs_services,
+    _ecs_sessions,
     _ecs_spot,
 )
 from labkit.sandbox.services import _ecs_deliveries as deliveries
@@ -80,6 +83,7 @@ HOOKS: Final = (
     _ecs_clusters,
     _ecs_definitions,
     _ecs_services,
+    _ecs_sessions,
     _ecs_revisions,
     _ecs_scaling,
     _ecs_metrics,

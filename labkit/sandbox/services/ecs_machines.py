@@ -28,7 +28,10 @@ from typing import Any, Final
 
 from labkit.sandbox import current
 from labkit.sandbox.hooks import hook
+from labkit.sandbox.services import _ec2_images
 
+HOOKS: Final = (_ec2_images,)
+"""Modules that change moto beside this one."""
 _CLUSTER: Final = re.compile(r"ECS_CLUSTER\s*=\s*[\"']?([A-Za-z0-9_-]+)")
 _ATTRIBUTES: Final = re.compile(r"ECS_INSTANCE_ATTRIBUTES\s*=\s*[\"']?(\{[^}]*\})")
 _BOOT: Final = 60.0

@@ -91,6 +91,21 @@ def test_a_job_outside_of_services_has_metrics_too(story: Sandbox) -> None:
     assert round(read("TaskMemoryUtilization", places, "ECS/ContainerInsights")[-1]) == 25
 
 
+def test_what_stopped_tasks_have_used_stays_known(story: Sandbox) -> None:
+    kit.create(count=2, task=kit.definition(kit.image(BUSY)))
+    kit.stable()
+    current().clock.advance(minutes=3)
+    before = read("CPUUtilization", SERVICE)
+    assert [round(value) for value in before[-2:]] == [20, 20]
+    kit.update(desiredCount=0)
+    current().clock.advance(minutes=100)
+    assert kit.ecs().list_tasks(cluster=kit.CLUSTER, desiredStatus="STOPPED")["taskArns"] == []
+    kept = read("CPUUtilization", SERVICE, minutes=120)
+    assert kept[: len(before)] == before
+    assert len(before) <= len(kept) <= len(before) + 2
+    assert {round(value) for value in kept[2:]} == {20}
+
+
 def test_without_insights_there_are_none(story: Sandbox) -> None:
     kit.create(count=1)
     kit.stable()

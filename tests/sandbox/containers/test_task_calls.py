@@ -158,27 +158,49 @@ def execute(arn: str, **more: Any) -> tuple[str, str]:
     return error_of(kit.ecs().execute_command, **(given | more))
 
 
+WORKS = """
+PORT = 8080
+def greet(box):
+    print("hello from", box.environment["NAME"])
+    box.state["greeted"] = True
+    return 3
+def handle(request, box):
+    return "yes" if box.state.get("greeted") else "no"
+COMMANDS = {"greet": greet}
+"""
+
+
 def enabled(*rights: str, **more: Any) -> str:
-    container = tasks.container("app", kit.image(), **more)
-    definition = tasks.define(container, taskRoleArn=tasks.role("inside", *rights))
+    container = tasks.container(
+        "app", kit.image(WORKS), environment=[{"name": "NAME", "value": "shop"}], **more
+    )
+    definition = tasks.define(
+        container, taskRoleArn=tasks.role(f"inside-{len(rights)}", *rights), family="inside"
+    )
     arn = tasks.start(definition, enableExecuteCommand=True)
     tasks.until(arn, "RUNNING")
     return arn
 
 
-def test_execute_command_wants_to_be_enabled_when_the_task_is_run(sandbox: Sandbox) -> None:
+def test_who_may_not_open_a_session(sandbox: Sandbox) -> None:
+    not_enabled = "The execute command failed because execute command was not enabled when the task was run"
     code, text = execute(tasks.running())
     assert code == "InvalidParameterException"
-    assert text.startswith(
-        "The execute command failed because execute command was not enabled when the task was run"
-    )
-
-
-def test_execute_command_wants_rights_of_the_task_role(sandbox: Sandbox) -> None:
-    arn = enabled("s3:GetObject")
-    assert execute(arn) == (
+    assert text.startswith(not_enabled)
+    assert execute(enabled("s3:GetObject")) == (
         "TargetNotConnectedException", "The execute command failed due to an internal error. Try again later.",
     )  # fmt: skip
+    boto3.client("iam").delete_role_policy(RoleName="inside-1", PolicyName="Own")
+    boto3.client("iam").delete_role(RoleName="inside-1")
+    arn = enabled(*CHANNELS)
+    assert execute(arn, interactive=False) == (
+        "InvalidParameterException", "Interactive is the only mode supported currently.",
+    )  # fmt: skip
+    assert execute(arn, container="other")[0] == "InvalidParameterException"
+    assert execute("0" * 32) == ("InvalidParameterException", "The referenced task was not found.")
+    tasks.stop(arn)
+    tasks.until(arn, "STOPPED")
+    assert execute(arn)[1].startswith(not_enabled)
 
 
 def test_execute_command_does_not_go_with_a_read_only_file_system(sandbox: Sandbox) -> None:
@@ -187,16 +209,33 @@ def test_execute_command_does_not_go_with_a_read_only_file_system(sandbox: Sandb
     assert tasks.first(tasks.look(arn))["managedAgents"][0]["lastStatus"] == "STOPPED"
 
 
-def test_execute_command_says_that_the_session_is_not_simulated(sandbox: Sandbox) -> None:
-    code, text = execute(enabled(*CHANNELS))
-    assert code == "NotSimulated"
-    assert "ExecuteCommand is not simulated here" in text
+def test_a_session_runs_its_command_and_is_logged(sandbox: Sandbox) -> None:
+    logs = boto3.client("logs")
+    logs.create_log_group(logGroupName="/shop/user")
+    logging = tasks.logging()
+    arn = enabled(*CHANNELS, "logs:*", logConfiguration=logging)
 
+    def opens(command: str) -> dict[str, Any]:
+        return dict(
+            kit.ecs().execute_command(cluster=kit.CLUSTER, task=arn, command=command, interactive=True)
+        )
 
-def test_execute_command_is_interactive(sandbox: Sandbox) -> None:
-    assert execute(enabled(*CHANNELS), interactive=False) == (
-        "InvalidParameterException", "Interactive is the only mode supported currently.",
-    )  # fmt: skip
+    answer = opens("greet")
+    session = answer["session"]["sessionId"]
+    assert session.startswith("ecs-execute-command-")
+    assert answer["session"]["streamUrl"].startswith(f"wss://ssmmessages.{sandbox.region}.amazonaws.com/")
+    assert (answer["containerName"], answer["interactive"]) == ("app", True)
+    found = logs.get_log_events(logGroupName="/shop/user", logStreamName=session)["events"]
+    assert [one["message"] for one in found] == ["hello from shop"]
+    assert sandbox.trace.where(action="ExecuteCommand", kind="state")[-1].params["ExitCode"] == 3
+    sandbox.clock.advance(seconds=5)
+    opens("curl -f http://localhost:8080/")
+    opens("/bin/sh")
+    opens("nothing-like-it")
+    told = [one.params for one in sandbox.trace.where(action="ExecuteCommand", kind="state")]
+    assert [one["ExitCode"] for one in told] == [3, 0, None, 127]
+    assert told[-1]["Output"] == "nothing-like-it: no such file or directory"
+    assert tasks.lines() == ["hello from shop", "nothing-like-it: no such file or directory"]
 
 
 # -- protection --------------------------------------------------------------------------------------------

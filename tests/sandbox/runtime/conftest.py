@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from labkit.sandbox import Sandbox
-from labkit.sandbox.runtime import Environment, FunctionSpec, Invocation, Pool, Result
+from labkit.sandbox.runtime import Environment, FunctionSpec, Invocation, Pool, Result, processes
 
 
 class Functions:
@@ -54,6 +54,14 @@ class Functions:
         """What the handler returned. A function that failed fails the test."""
         assert result.error is None, (result.error, result.logs)
         return json.loads(result.payload)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_warm_processes(one_warm_process: None) -> Iterator[None]:
+    """Each pool has a warm process of its own here, as in a lab."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("labkit.sandbox.runtime.pool.Template", processes.Template)
+        yield
 
 
 @pytest.fixture(scope="module")
