@@ -12,6 +12,9 @@ from labkit.errors import LabkitError
 
 PINS: dict[str, str] = {"moto": "5.2.5", "boto3": "1.44.5", "botocore": "1.44.5"}
 
+_fit: dict[str, str] = {}
+"""The pins that this process has found to fit. What it has loaded stays as it is, whatever is installed later."""
+
 REPAIR = "python -m pip install " + " ".join(f"{name}=={version}" for name, version in PINS.items())
 
 
@@ -27,8 +30,12 @@ def misfits() -> dict[str, str | None]:
 
 def require_pins() -> None:
     """Raise `WrongVersion` unless every pinned package is installed in exactly the pinned version."""
+    global _fit
+    if _fit == PINS:
+        return
     wrong = misfits()
     if not wrong:
+        _fit = dict(PINS)
         return
     said = ", ".join(
         f"{name} {version or 'is missing'} ({PINS[name]} is needed)" for name, version in wrong.items()

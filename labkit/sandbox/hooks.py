@@ -34,7 +34,7 @@ _COMPLETE: Final = ("models", "responses")
 """Once one of these is loaded, the modules a service module wants to import are complete."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hook:
     """One declared change. `target` reads `module:Class.attribute` or `module:attribute`."""
 
@@ -42,12 +42,12 @@ class Hook:
     kind: Kind
     function: Callable[..., Any]
 
-    @property
+    @functools.cached_property
     def module(self) -> str:
         """The module of moto that holds the target."""
         return self.target.partition(":")[0]
 
-    @property
+    @functools.cached_property
     def service(self) -> str:
         """The package of moto this hook changes, such as `moto.sqs`."""
         return ".".join(self.module.split(".")[:2])

@@ -43,23 +43,27 @@ def test_every_hook_has_a_canary_and_every_canary_a_hook() -> None:
     assert json.loads(CANARIES.read_text(encoding="utf-8")).keys() == HOOKS.keys()
 
 
+@pytest.fixture(scope="module")
+def canaries() -> dict[str, str]:
+    found: dict[str, str] = json.loads(CANARIES.read_text(encoding="utf-8"))
+    return found
+
+
 @pytest.mark.parametrize("target", HOOKS)
-def test_the_target_is_still_what_the_hook_was_written_for(target: str) -> None:
-    expected = json.loads(CANARIES.read_text(encoding="utf-8"))[target]
-    assert fingerprint(HOOKS[target]) == expected, (
+def test_the_target_is_still_what_the_hook_was_written_for(target: str, canaries: dict[str, str]) -> None:
+    assert fingerprint(HOOKS[target]) == canaries[target], (
         f"moto changed {target}. Read the new code, adapt {HOOKS[target].function.__module__}, "
         "then renew the canary with LABKIT_UPDATE=1."
     )
 
 
-@pytest.mark.parametrize("target", HOOKS)
-def test_a_hook_is_in_place_only_while_the_sandbox_runs(target: str) -> None:
-    declared = HOOKS[target]
-    before = declared.original()
+def test_hooks_are_in_place_only_while_the_sandbox_runs() -> None:
+    before = {target: declared.original() for target, declared in HOOKS.items()}
     with Sandbox():
-        inside = declared.original()
-    assert declared.original() is before
-    assert inside is not before
+        inside = {target: declared.original() for target, declared in HOOKS.items()}
+    after = {target: declared.original() for target, declared in HOOKS.items()}
+    assert [target for target in HOOKS if inside[target] is before[target]] == []
+    assert [target for target in HOOKS if after[target] is not before[target]] == []
 
 
 def test_a_lab_loads_only_the_services_it_uses() -> None:

@@ -209,7 +209,7 @@ def standing(backend: Any, cluster: Any, instance: Any) -> list[Any]:
 
 def tell(backend: Any, cluster: Any, instance: Any, action: str) -> None:
     """Trace a change of an instance, announce it, and have services look."""
-    from labkit.sandbox.services import _ecs_reconcile
+    from labkit.sandbox.services import _ecs_reconcile, _ecs_reservation
 
     vars(instance)["version"] = vars(instance).get("version", 0) + 1
     arn, told = instance.container_instance_arn, described(backend, cluster, instance)
@@ -223,6 +223,7 @@ def tell(backend: Any, cluster: Any, instance: Any, action: str) -> None:
         account=backend.account_id, region=backend.region_name,
     )  # fmt: skip
     _ecs_reconcile.capacity_changed(cluster.arn)
+    _ecs_reservation.changed(backend, cluster)
     current().changed()
 
 

@@ -75,12 +75,23 @@ def waits(task: Task) -> bool:
 
 def go_on(task: Task) -> None:
     """A task has its place: it comes up."""
+    _reserves(task)
     clock = current().clock
     if task.last_status == "PROVISIONING" and task.network_mode == "awsvpc":
         span = PROVISIONING if on_fargate(task) else PROVISIONING_ON_INSTANCE
         clock.schedule(clock.time() + seconds(task, span, "provisioning"), attached, task.task_arn)
     else:
         clock.schedule(clock.time() + seconds(task, PENDING, "pending"), activate, task.task_arn)
+
+
+def _reserves(task: Task) -> None:
+    """A task took a place on an instance, or left it."""
+    if task.container_instance_arn is None or not task.capacity_provider_name:
+        return
+    from labkit.sandbox.services import _ecs_reservation
+
+    backend = store.backend_for(task.cluster_arn)
+    _ecs_reservation.changed(backend, store.cluster(backend, task.cluster_arn))
 
 
 def coming_up(arn: str, *statuses: str) -> Task | None:
@@ -277,6 +288,7 @@ def _stopped(task: Task) -> None:
         one.environment = {}
     roles.forget(task.task_arn)
     tell.moved(task, "STOPPED")
+    _reserves(task)
     if task.awaited_by:
         from labkit.sandbox.services import _stepfunctions_ecs
 

@@ -3,8 +3,8 @@
 A provider with an Auto Scaling group and managed scaling raises the group's desired capacity; a Managed Instances
 provider launches the instance type that fits. Sources:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-auto-scaling.html and
-https://aws.amazon.com/blogs/containers/deep-dive-on-amazon-ecs-cluster-auto-scaling/ (CapacityProviderReservation =
-M / N * 100, M the instances needed; the group grows by at least the minimum and at most the maximum step; it
+https://aws.amazon.com/blogs/containers/deep-dive-on-amazon-ecs-cluster-auto-scaling/ (the group follows
+CapacityProviderReservation, see `_ecs_reservation`: it grows by at least the minimum and at most the maximum step; it
 shrinks when the reservation stays below the target for 15 minutes, here instances that carry nothing);
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-instances-capacity-providers-concept.html.
 How long an instance boots, and how often we look, are our figures.
@@ -22,6 +22,7 @@ from labkit.sandbox.services import _ecs_instances as instances
 from labkit.sandbox.services import _ecs_managed as managed
 from labkit.sandbox.services import _ecs_networks as networks
 from labkit.sandbox.services import _ecs_providers as providers
+from labkit.sandbox.services import _ecs_reservation as reservation
 from labkit.sandbox.services import _ecs_store as store
 
 BOOT: Final = 60.0
@@ -37,6 +38,15 @@ def came(task: Any) -> None:
     """A task waits for an instance: look for one soon."""
     clock = current().clock
     clock.schedule(clock.time() + _SOON, look, task.cluster_arn, False)
+    backend = store.backend_for(task.cluster_arn)
+    reservation.changed(backend, store.cluster(backend, task.cluster_arn))
+
+
+def soon(cluster_arn: str) -> None:
+    """Too much of a group is needed: look, unless that is planned already."""
+    clock = current().clock
+    if not any(due.action is look and due.args[0] == cluster_arn for due in clock.waiting):
+        clock.schedule(clock.time() + _SOON, look, cluster_arn, False)
 
 
 def look(cluster_arn: str, again: bool) -> None:
@@ -47,7 +57,16 @@ def look(cluster_arn: str, again: bool) -> None:
         return
     left = [task for task in waiting(backend, cluster) if not _placed(backend, cluster, task)]
     for name in dict.fromkeys(task.capacity_provider_name for task in left):
-        grow(backend, cluster, name, [task for task in left if task.capacity_provider_name == name])
+        provider = providers.find(backend, name)
+        if provider is not None and vars(provider).get("managed_instances_provider"):
+            _launch_managed(
+                backend,
+                cluster,
+                provider,
+                [size(task) for task in left if task.capacity_provider_name == name],
+            )
+    for provider, scaling in reservation.scaled(backend, cluster):
+        _raise_group(backend, cluster, provider, scaling)
     clock = current().clock
     if left and (again or not _looks(cluster_arn)):
         clock.schedule(clock.time() + _LOOK_AGAIN, look, cluster_arn, True)
@@ -89,19 +108,8 @@ def _placed(backend: Any, cluster: Any, task: Any) -> bool:
 # -- growing ---------------------------------------------------------------------------------------------
 
 
-def grow(backend: Any, cluster: Any, name: str, tasks: Sequence[Any]) -> None:
-    """Have a provider bring instances for tasks that found no place."""
-    provider = providers.find(backend, name)
-    if provider is None:
-        return
-    sizes = [_size(task) for task in tasks]
-    if vars(provider).get("managed_instances_provider"):
-        _launch_managed(backend, cluster, provider, sizes)
-    else:
-        _raise_group(backend, cluster, provider, sizes)
-
-
-def _size(task: Any) -> tuple[int, int]:
+def size(task: Any) -> tuple[int, int]:
+    """CPU units and MiB that a task needs."""
     definition = store.definition(task.task_definition_arn)
     return instances.needs(definition, task.overrides) if definition is not None else (0, 0)
 
@@ -130,19 +138,17 @@ def group_of(backend: Any, provider: Any) -> Any:
     return groups.get(given.rpartition("/")[2])
 
 
-def _raise_group(backend: Any, cluster: Any, provider: Any, sizes: Sequence[tuple[int, int]]) -> None:
+def _raise_group(backend: Any, cluster: Any, provider: Any, scaling: Mapping[str, Any]) -> None:
+    """Grow a group until what is needed is the target's share of it: below 100 %, some capacity stays free."""
     group = group_of(backend, provider)
-    scaling = provider.auto_scaling_group_provider.get("managedScaling") or {}
-    if group is None or scaling.get("status") != "ENABLED":
+    if group is None:
         return
     registered = {one.ec2_instance_id for one in instances.all_in(backend, cluster)}
     coming = sum(one.instance.id not in registered for one in group.instance_states)
-    needed = machines(sizes, managed.size_of(group.instance_type)) - coming
-    if needed <= 0:
+    needed, there = reservation.measure(backend, cluster, provider)
+    step = math.ceil(needed * 100 / (scaling.get("targetCapacity") or 100)) - there - coming
+    if step <= 0:
         return
-    # Some capacity is to stay free when the target is below 100 %.
-    wanted = math.ceil((len(registered) + coming + needed) * 100 / (scaling.get("targetCapacity") or 100))
-    step = wanted - len(registered) - coming
     step = max(
         scaling.get("minimumScalingStepSize") or 1, min(step, scaling.get("maximumScalingStepSize") or 10_000)
     )
@@ -152,7 +158,7 @@ def _raise_group(backend: Any, cluster: Any, provider: Any, sizes: Sequence[tupl
     group.set_desired_capacity(capacity)
     current().trace.record(
         "state", "ecs", "CapacityProviderScaledOut", resource=provider.capacity_provider_arn,
-        params={"Group": group.name, "DesiredCapacity": capacity, "WaitingTasks": len(sizes)},
+        params={"Group": group.name, "DesiredCapacity": capacity, "Needed": needed, "There": there},
     )  # fmt: skip
     current().changed()
 
@@ -269,7 +275,8 @@ def idle(instance_arn: str, name: str, since: float) -> None:
     if instance is None or provider is None:
         return
     now = clock.time()
-    if instances.standing(backend, cluster, instance) or not _may_shrink(backend, provider):
+    carries = any(reservation.counts(task) for task in instances.standing(backend, cluster, instance))
+    if carries or not _may_shrink(backend, cluster, provider):
         clock.schedule(now + _LOOK_AGAIN, idle, instance_arn, name, 0)
         return
     since = since or now
@@ -279,18 +286,17 @@ def idle(instance_arn: str, name: str, since: float) -> None:
     _give_back(backend, cluster, provider, instance)
 
 
-def _may_shrink(backend: Any, provider: Any) -> bool:
+def _may_shrink(backend: Any, cluster: Any, provider: Any) -> bool:
+    """Whether one instance less leaves the reservation at its target or below."""
     given = vars(provider).get("managed_instances_provider")
     if given:
         return bool((given.get("infrastructureOptimization") or {}).get("scaleInAfter") != -1)
     group = group_of(backend, provider)
     scaling = provider.auto_scaling_group_provider.get("managedScaling") or {}
-    return bool(
-        group is not None
-        and scaling.get("status") == "ENABLED"
-        and scaling.get("targetCapacity", 100) == 100
-        and len(group.instance_states) > group.min_size
-    )
+    if group is None or scaling.get("status") != "ENABLED" or len(group.instance_states) <= group.min_size:
+        return False
+    needed, there = reservation.measure(backend, cluster, provider)
+    return bool(needed * 100 <= (scaling.get("targetCapacity") or 100) * (there - 1))
 
 
 def _give_back(backend: Any, cluster: Any, provider: Any, instance: Any) -> None:

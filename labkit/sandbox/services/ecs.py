@@ -23,21 +23,22 @@ Simulated here:
   are balanced over the zones again; deployments, service revisions and service deployments, events in AWS's words, on
   EventBridge too. Rolling deployments with AWS's rounding, circuit breaker, deployment alarms, early success, rollback,
   StopServiceDeployment; a tag becomes a digest once for each deployment. Targets are registered and drained.
-- Metrics of AWS/ECS and, with Container Insights, ECS/ContainerInsights (per task with `enhanced`), made when read.
+- Metrics of AWS/ECS, CapacityProviderReservation of AWS/ECS/ManagedScaling and, with Container Insights,
+  ECS/ContainerInsights (per task with `enhanced`), made when read.
 
 Differs on AWS:
 - A service looks a second after each change. Which waits it puts between starts that fail is our figure, up to AWS's
   27 minutes. A task that ends before it was healthy counts as failed for the circuit breaker.
-- Metrics go back three hours, for tasks that run. Container Insights has no metrics of network and
-  storage here.
+- Metrics go back three hours. Container Insights has no metrics of network and storage here.
 - How long provisioning, pulling, stopping and deprovisioning take are our figures: AWS gives none.
 - A program's CPU and memory are what its image says, by a simple model: first come, first served. Containers of one
   image share the module's globals; `box.state` is each one's own. A program runs in the notebook's process.
 - Health checks that can only say the same again are not repeated until something happens in the container.
 - The words of some errors are ours: ExecuteCommand with an unknown or missing container, dependencies that fail.
 - EventBridge and Scheduler do not set startedBy here.
-- An instance registers 60 seconds after its launch and offers 95 % of its memory: our figures. A group also shrinks
-  here after 15 idle minutes of an instance; CapacityProviderReservation is not published. Managed Instances take the
+- An instance registers 60 seconds after its launch and offers 95 % of its memory: our figures. Managed
+  scaling grows a group at once, without waiting for an alarm on CapacityProviderReservation; it takes away instances
+  that carry nothing. Managed Instances take the
   smallest type that fits, not the cheapest, and its roles are not asked for. A lost zone's tasks say so in our words.
 - Some refusals are in our words: count, circles of dependsOn, a stopTimeout over 120, an unknown capacity provider.
 - Addresses are given in rising order. Credentials of tasks come to the program by `box.client`, not by an address.

@@ -13,6 +13,7 @@
 #       - Tell an orchestrator from capacity, and read what Fargate refuses.
 #       - Mix on demand and Spot, and survive the minute when Spot goes.
 #       - Pack tasks on few instances, or spread them over zones.
+#       - Run what is too large for Fargate, without machines of your own.
 # ---
 
 # %% [markdown]
@@ -59,18 +60,16 @@ subnets = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["t
 network = {
     "awsvpcConfiguration": {"subnets": [one["SubnetId"] for one in subnets], "assignPublicIp": "ENABLED"},
 }
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
 
 
-def role(name, policy):
-    """The ARN of a role that tasks may work with. Makes it when it is not there."""
+def role(name, policy, service="ecs-tasks.amazonaws.com"):
+    """The ARN of a role that an AWS service may work with. Makes it when it is not there."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+    }
     try:
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
     except iam.exceptions.EntityAlreadyExistsException:
         pass
     iam.attach_role_policy(RoleName=name, PolicyArn=policy)
@@ -706,6 +705,160 @@ twelve(even)
 # %% [markdown]
 # You can give several rules. ECS applies them in order: `spread` over zones, and in each zone `binpack`.
 #
+# ## Break it: a job that is too large
+#
+# Every night `forecast` computes how many books the shop will sell. It wants 32 vCPU and 96 GB for half an hour. The next cell
+# pushes its image, and asks Fargate.
+
+# %%
+lab.images.write(
+    "forecast",
+    '''"""Computes for half an hour on 30 vCPUs, and ends with exit code 0. It serves nothing."""
+
+PORT = None
+STARTS_IN = 2.0
+MEMORY = 80_000
+CPU = 30.0
+RUNS_FOR = 1800.0
+EXIT_CODE = 0
+STOPS_IN = 1.0
+''',
+)
+try:
+    jobs = ecr.create_repository(repositoryName="orchard/forecast")["repository"]["repositoryUri"]
+except ecr.exceptions.RepositoryAlreadyExistsException:
+    jobs = ecr.describe_repositories(repositoryNames=["orchard/forecast"])["repositories"][0]["repositoryUri"]
+lab.images.push("forecast", jobs, tag="1.0")
+FORECAST = {
+    "family": "forecast",
+    "networkMode": "awsvpc",
+    "cpu": "32768",
+    "memory": "98304",
+    "executionRoleArn": agent,
+    "containerDefinitions": [{"name": "app", "image": f"{jobs}:1.0"}],
+}
+with labkit.expected(ClientError):
+    ecs.register_task_definition(**FORECAST, requiresCompatibilities=["FARGATE"])
+
+# %% [markdown]
+# The table of Fargate ends at 16 vCPU. Must somebody look after machines again, for one job at night? No: with **ECS Managed
+# Instances**, AWS starts EC2 instances that fit your tasks, patches them, and gives them back when they are empty. You pay for the
+# instances, and a fee for the care.
+#
+# They need a capacity provider of their own. It knows two roles: one with which ECS starts instances for you, and one for the instances
+# themselves. AWS's policy for the first lets it hand over only roles whose name begins with `ecsInstanceRole`.
+
+# %%
+hand = role(
+    "orchard-infrastructure",
+    "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForManagedInstances",
+    service="ecs.amazonaws.com",
+)
+role(
+    "ecsInstanceRole-orchard",
+    "arn:aws:iam::aws:policy/AmazonECSInstanceRolePolicyForManagedInstances",
+    service="ec2.amazonaws.com",
+)
+try:
+    profile = iam.create_instance_profile(InstanceProfileName="ecsInstanceRole-orchard")["InstanceProfile"]
+    iam.add_role_to_instance_profile(
+        InstanceProfileName="ecsInstanceRole-orchard", RoleName="ecsInstanceRole-orchard"
+    )
+    ecs.create_capacity_provider(
+        name="orchard-managed",
+        cluster="orchard",
+        managedInstancesProvider={
+            "infrastructureRoleArn": hand,
+            "instanceLaunchTemplate": {
+                "ec2InstanceProfileArn": profile["Arn"],
+                "networkConfiguration": {"subnets": [one["SubnetId"] for one in subnets]},
+                "instanceRequirements": {"vCpuCount": {"min": 2, "max": 64}, "memoryMiB": {"min": 4096}},
+            },
+        },
+    )
+except iam.exceptions.EntityAlreadyExistsException:
+    pass
+inside = {"awsvpcConfiguration": {"subnets": [one["SubnetId"] for one in subnets]}}
+print(ecs.describe_clusters(clusters=["orchard"])["clusters"][0]["capacityProviders"])
+
+# %% [markdown]
+# ## 02.6 · A job of 32 vCPU
+#
+# *Story.* The forecast has to be there in the morning, and nobody wants to look after a machine for it.
+#
+# *Task.* Run `forecast` once in the cluster `orchard`, with its 32 vCPU and 96 GB. Only the provider `orchard-managed` can carry it. (The network
+# is `inside`: a task on an instance gets no public address of its own.)
+
+# %% stub exercise="large_job"
+try:
+    ecs.register_task_definition(**FORECAST)
+    ecs.run_task(
+        cluster="orchard", taskDefinition="forecast", launchType="FARGATE", networkConfiguration=inside
+    )
+except ClientError as error:
+    print(error.response["Error"]["Message"])
+
+# %% solution
+ecs.register_task_definition(**FORECAST, requiresCompatibilities=["MANAGED_INSTANCES"])  # survives: it is only a check
+ecs.run_task(
+    cluster="orchard",
+    taskDefinition="forecast",
+    capacityProviderStrategy=[{"capacityProvider": "orchard-managed", "weight": 1}],  # survives: it is the only provider
+    networkConfiguration=inside,
+)
+
+# %% right because="on the network of the instance, and by ARN"
+definition = ecs.register_task_definition(**FORECAST | {"networkMode": "host"})["taskDefinition"]
+ecs.run_task(
+    cluster="orchard",
+    taskDefinition=definition["taskDefinitionArn"],
+    count=1,
+    capacityProviderStrategy=[{"capacityProvider": "orchard-managed"}],
+)
+
+# %% wrong because="As large as Fargate can: is that 32 vCPU?" finds="size,managed"
+ecs.register_task_definition(**FORECAST | {"cpu": "16384"}, requiresCompatibilities=["FARGATE"])
+ecs.run_task(
+    cluster="orchard",
+    taskDefinition="forecast",
+    capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}],
+    networkConfiguration=network,
+)
+
+# %% wrong because="Do a launch type and a strategy go together?" finds="exists"
+ecs.register_task_definition(**FORECAST, requiresCompatibilities=["MANAGED_INSTANCES"])
+with labkit.expected(ClientError):
+    ecs.run_task(
+        cluster="orchard",
+        taskDefinition="forecast",
+        launchType="MANAGED_INSTANCES",
+        capacityProviderStrategy=[{"capacityProvider": "orchard-managed", "weight": 1}],
+        networkConfiguration=inside,
+    )
+
+# %% wrong because="Who pulls the image?" finds="runs"
+ecs.register_task_definition(**{name: FORECAST[name] for name in FORECAST if name != "executionRoleArn"})
+ecs.run_task(
+    cluster="orchard",
+    taskDefinition="forecast",
+    capacityProviderStrategy=[{"capacityProvider": "orchard-managed", "weight": 1}],
+    networkConfiguration=inside,
+)
+
+# %% check
+lab.check("large_job")
+
+# %% [markdown]
+# Where does it run? Three minutes later an instance is there that nobody has ordered.
+
+# %%
+lab.clock.advance(minutes=3)
+for arn in ecs.list_container_instances(cluster="orchard")["containerInstanceArns"]:
+    (found,) = ecs.describe_container_instances(cluster="orchard", containerInstances=[arn])["containerInstances"]
+    kinds = {one["name"]: one.get("value") for one in found["attributes"]}
+    print(found["capacityProviderName"], kinds["ecs.instance-type"], kinds["ecs.availability-zone"])
+
+# %% [markdown]
 # ## What would this cost?
 #
 # You pay for the CPU and the memory of each task, from the pull of its image until it stops. The next cell says what this session would
@@ -720,6 +873,8 @@ lab.bill()
 # - Here all Spot tasks go when the fault says so. On AWS nobody can say when, and how many, and when there is
 #   Spot again.
 # - Here any instance that runs that script joins. On AWS it needs the ECS agent, which is in the ECS-optimized images, and a role.
+# - Here Managed Instances take the smallest type that fits, and nobody asks their two roles. AWS takes the cheapest, and
+#   asks.
 # - A program here needs what its few numbers say. Real ones are less even: measure them for a week.
 #
 # In a real account, try
@@ -731,6 +886,7 @@ lab.bill()
 # - Fargate sells fixed pairs. Memory decides more often than CPU, and a peak needs room.
 # - In a strategy the base comes first, and binds one provider. The weights share the rest.
 # - On instances, `binpack` saves machines and `spread` over zones saves the shop.
+# - What is too large for Fargate runs on Managed Instances: a capacity provider, and no launch type.
 # - A notice of two minutes is SIGTERM. `stopTimeout` says how long you have: 30 seconds if you say nothing, at most 120.
 #
 # See how far you have come. The last cell empties the account, so that the next lab starts clean. Your progress stays.

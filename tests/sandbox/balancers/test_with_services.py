@@ -69,7 +69,9 @@ def test_a_service_scales_on_requests_for_each_target(sandbox: Sandbox, shop: An
     )  # fmt: skip
     load = Traffic(sandbox, steady(20, 900), url)  # 1,200 in a minute: four tasks with 300 each
     play(sandbox, load)
-    assert kit.service()["desiredCount"] >= 4
+    told = scaling.describe_scaling_activities(ServiceNamespace="ecs", ResourceId=resource)
+    grown = [int(one["Description"].split()[-1].strip(".")) for one in told["ScalingActivities"]]
+    assert max(grown) in (4, 5)  # a busy minute has some requests more than 1,200
     assert load.records.share_good() == 1.0
 
 

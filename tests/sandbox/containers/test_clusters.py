@@ -7,6 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from labkit.sandbox import Sandbox
+from tests.sandbox.containers import capacitykit as ck
+from tests.sandbox.containers import servicekit as kit
+from tests.sandbox.enforced import refusal
 
 ENHANCED = [{"name": "containerInsights", "value": "enhanced"}]
 
@@ -29,6 +32,48 @@ def test_a_cluster_that_is_there_is_given_back_as_it_is(sandbox: Sandbox) -> Non
     ecs.create_cluster(clusterName="shop", settings=ENHANCED)
     ecs.create_cluster(clusterName="shop")
     assert settings_of("shop") == ENHANCED
+
+
+def test_a_cluster_with_something_in_it_is_not_deleted(sandbox: Sandbox) -> None:
+    kit.create(count=1)
+    kit.stable()
+    task = kit.tasks()[0]["taskArn"]
+
+    def said() -> tuple[str, str]:
+        return refusal(kit.ecs().delete_cluster, cluster=kit.CLUSTER)
+
+    assert said() == (
+        "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.",
+    )  # fmt: skip
+    kit.ecs().delete_service(cluster=kit.CLUSTER, service="user", force=True)
+    kit.until(lambda: kit.service()["status"] == "INACTIVE")
+    assert said() == (
+        "ClusterContainsTasksException",
+        "The Cluster cannot be deleted while Tasks are active.",
+    )
+    kit.until(lambda: task in kit.arns(kit.tasks(status="STOPPED")))
+    sandbox.clock.advance(minutes=1)
+    assert kit.ecs().delete_cluster(cluster=kit.CLUSTER)["cluster"]["status"] == "INACTIVE"
+    ck.cluster()
+    ck.machines(sandbox, 0)
+    assert said() == (
+        "ClusterContainsContainerInstancesException",
+        "The Cluster cannot be deleted while Container Instances are active or draining.",
+    )
+
+
+def test_what_a_new_cluster_may_not_say(sandbox: Sandbox) -> None:
+    create = boto3.client("ecs").create_cluster
+    assert refusal(create, clusterName="my shop") == (
+        "InvalidParameterException", "ClusterName must match ^[a-zA-Z0-9\\-_]{1,255}$",
+    )  # fmt: skip
+    nowhere = {"executeCommandConfiguration": {"logging": "OVERRIDE"}}
+    assert refusal(create, clusterName="shop", configuration=nowhere) == (
+        "InvalidParameterException",
+        "A CloudWatch log group name or S3 bucket name must be specified when overriding the default log "
+        "configuration.",
+    )
+    assert boto3.client("ecs").list_clusters()["clusterArns"] == []
 
 
 def test_a_value_that_does_not_exist_is_refused(sandbox: Sandbox) -> None:

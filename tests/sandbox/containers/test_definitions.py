@@ -12,10 +12,20 @@ from tests.sandbox.containers.capacitykit import container, ecs, fargate, job, r
 from tests.sandbox.enforced import refusal
 
 ROLE = "arn:aws:iam::123456789012:role/execution"
-LOGS = {
+LOGS: dict[str, Any] = {
     "logDriver": "awslogs",
     "options": {"awslogs-group": "g", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "p"},
 }
+
+
+SECRET = {"name": "KEY", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-abc"}
+
+
+def logs(**options: str | None) -> dict[str, Any]:
+    """A definition with other log options; None takes one away."""
+    given = {name: value for name, value in ({**LOGS["options"], **options}).items() if value}
+    settings = {"logDriver": "awslogs", "options": given}
+    return {"executionRoleArn": ROLE, "containerDefinitions": [container(logConfiguration=settings)]}
 
 
 @pytest.fixture(autouse=True)
@@ -231,6 +241,59 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"placementConstraints": [{"type": "memberOf", "expression": "attribute:a exists"}]},
         "Fargate compatible task definitions do not support constraints",
     ),
+    "eleven": (
+        {"containerDefinitions": [container(name=f"c{number}") for number in range(11)]},
+        "Too many containers.",
+    ),
+    "role": ({"executionRoleArn": "no role at all"}, "Role is not valid"),
+    "user for a role": ({"taskRoleArn": "arn:aws:iam::123456789012:user/ana"}, "Role is not valid"),
+    "one port twice": (
+        {
+            "containerDefinitions": [
+                container(portMappings=[{"containerPort": 80}]),
+                container(name="other", portMappings=[{"containerPort": 80}]),
+            ]
+        },
+        "TCP host port '80' is mapped multiple times in task.",
+    ),
+    "one secret twice": (
+        {"executionRoleArn": ROLE, "containerDefinitions": [container(secrets=[SECRET, SECRET])]},
+        "Duplicate secret names found: KEY. Each secret name must be unique.",
+    ),
+    "secret and variable": (
+        {
+            "executionRoleArn": ROLE,
+            "containerDefinitions": [
+                container(secrets=[SECRET], environment=[{"name": "KEY", "value": "1"}])
+            ],
+        },
+        "The secret name must be unique and not shared with any new or existing environment variables set on the "
+        "container, such as 'KEY'.",
+    ),
+    "logs to nowhere": (
+        logs(**{"awslogs-region": None}),
+        "Log driver awslogs requires options: awslogs-region",
+    ),
+    "logs without a group": (
+        logs(**{"awslogs-region": None, "awslogs-group": None}),
+        "Log driver awslogs requires options: awslogs-region, awslogs-group",
+    ),
+    "logs without a prefix": (
+        logs(**{"awslogs-stream-prefix": None}),
+        "Fargate requires log configuration options to include awslogs-stream-prefix to support log driver awslogs.",
+    ),
+    "unknown log option": (
+        logs(**{"awslogs-endpoint": "x"}),
+        "Log driver awslogs disallows options: awslogs-endpoint",
+    ),
+    "no group to make": (
+        logs(**{"awslogs-create-group": "false"}),
+        "Log driver awslogs option 'awslogs-create-group' should only be set to 'true', else omit option.",
+    ),
+    "too slow to start": (
+        {"containerDefinitions": [container(startTimeout=121)]},
+        "Invalid 'startTimeout' setting for container 'app': Fargate supports at most 120 seconds.",
+    ),
     "log driver": (
         {"containerDefinitions": [container(logConfiguration={"logDriver": "json-file"})]},
         "json-file is not a valid log driver. Must be one of [awslogs,splunk,awsfirelens]",
@@ -238,11 +301,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_definition_that_cannot_be_is_refused(name: str) -> None:
-    changes, wanted = REFUSED[name]
-    assert refused(**changes) == ("ClientException", wanted)
+def test_a_definition_that_cannot_be_is_refused() -> None:
+    found = {name: refused(**changes) for name, (changes, _) in REFUSED.items()}
+    assert found == {name: ("ClientException", wanted) for name, (_, wanted) in REFUSED.items()}
     assert ecs().list_task_definitions()["taskDefinitionArns"] == []
+
+
+def test_what_two_containers_may_share() -> None:
+    tcp = {"containerPort": 80}
+    register(**fargate(containerDefinitions=[container(portMappings=[tcp, {**tcp, "protocol": "udp"}])]))
+    register(
+        family="bridge",
+        containerDefinitions=[
+            container(memory=64, portMappings=[tcp]), container(name="b", memory=64, portMappings=[tcp]),
+        ],
+    )  # fmt: skip
 
 
 def test_what_only_fargate_refuses_is_fine_on_instances() -> None:
@@ -265,6 +338,11 @@ def test_values_outside_the_model_are_named() -> None:
     code, text = refused(networkMode="zzz")
     assert code == "InvalidParameterException"
     assert "at 'networkMode' failed to satisfy constraint" in text
+    wrong = [
+        refusal(ecs().list_task_definitions, status="OLD"), refusal(ecs().list_task_definitions, sort="UP"),
+        refusal(ecs().list_task_definitions, maxResults=101), refusal(ecs().list_task_definition_families, status="X"),
+    ]  # fmt: skip
+    assert {code for code, _ in wrong} == {"InvalidParameterException"}
 
 
 def test_a_wrong_revision_number_is_refused() -> None:

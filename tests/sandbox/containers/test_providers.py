@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 
-from labkit.sandbox import Sandbox
+from labkit.sandbox import Sandbox, current
 from labkit.sandbox.services import _ecs_providers as providers
 from tests.sandbox.containers.capacitykit import (
     CLUSTER,
@@ -196,6 +197,47 @@ def test_a_group_grows_for_tasks_that_wait_and_shrinks_when_idle(sandbox: Sandbo
         ecs().stop_task(cluster=CLUSTER, task=task["taskArn"])
     sandbox.clock.advance(minutes=40)
     assert instances() == []
+
+
+def reservations(minutes: int) -> list[float]:
+    """CapacityProviderReservation of the last minutes."""
+    now = current().clock.now()
+    found = boto3.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/ECS/ManagedScaling", MetricName="CapacityProviderReservation", Period=60,
+        StartTime=now - timedelta(minutes=minutes), EndTime=now, Statistics=["Average"],
+        Dimensions=[
+            {"Name": "CapacityProviderName", "Value": "mine"}, {"Name": "ClusterName", "Value": CLUSTER},
+        ],
+    )  # fmt: skip
+    return [one["Average"] for one in sorted(found["Datapoints"], key=lambda one: one["Timestamp"])]
+
+
+def test_a_group_keeps_the_share_of_its_target_free(sandbox: Sandbox) -> None:
+    managed_scaling = {"status": "ENABLED", "targetCapacity": 50}
+    scaling = {"autoScalingGroupArn": group(), "managedScaling": managed_scaling}
+    ecs().create_capacity_provider(name="mine", autoScalingGroupProvider=scaling)
+    ecs().put_cluster_capacity_providers(
+        cluster=CLUSTER, capacityProviders=["mine"],
+        defaultCapacityProviderStrategy=[{"capacityProvider": "mine", "weight": 1}],
+    )  # fmt: skip
+    job(cpu=2048, memory=2000)
+    sandbox.clock.advance(seconds=60 - sandbox.clock.time() % 60)
+    run(count=1)
+    sandbox.clock.advance(minutes=3)
+    assert len(instances()) == 2
+    assert reservations(3) == [200.0, 50.0, 50.0]
+    run(count=1)
+    sandbox.clock.advance(minutes=3)
+    assert len(instances()) == 4
+    assert reservations(3)[0] == 100.0
+    assert reservations(1) == [50.0]
+    ecs().stop_task(cluster=CLUSTER, task=tasks()[0]["taskArn"])
+    sandbox.clock.advance(minutes=10)
+    assert reservations(1) == [25.0]
+    assert len(instances()) == 4
+    sandbox.clock.advance(minutes=25)
+    assert len(instances()) == 2
+    assert reservations(1) == [50.0]
 
 
 def test_a_group_at_its_maximum_lets_tasks_wait(sandbox: Sandbox) -> None:

@@ -11,6 +11,7 @@ from labkit.sandbox import Sandbox
 from tests.sandbox.containers.capacitykit import (
     CLUSTER,
     cluster,
+    container,
     ecs,
     fargate,
     job,
@@ -238,6 +239,47 @@ def test_a_service_that_cannot_work_is_refused(changes: dict[str, Any], text: st
     assert create(**changes) == (INVALID, text)
 
 
+def test_a_service_goes_only_behind_a_target_group_that_fits_and_is_used() -> None:
+    elb: Any = boto3.client("elbv2")
+    port = container(portMappings=[{"containerPort": 80}])
+    register(**fargate(family="behind", containerDefinitions=[port]))
+    vpc = boto3.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+
+    def group(name: str, kind: str) -> str:
+        made = elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc, TargetType=kind)
+        return str(made["TargetGroups"][0]["TargetGroupArn"])
+
+    def behind(arn: str) -> tuple[str, str]:
+        balancer = {"targetGroupArn": arn, "containerName": "app", "containerPort": 80}
+        return create(taskDefinition="behind", loadBalancers=[balancer])
+
+    assert behind("web") == (
+        INVALID,
+        "Unable to assume role and validate the specified targetGroupArn. Please verify that the ECS service role "
+        "being passed has the proper permissions.",
+    )
+    for_instances, alone = group("instances", "instance"), group("alone", "ip")
+    assert behind(for_instances) == (
+        INVALID,
+        f"The provided target group {for_instances} has target type instance, which is incompatible with the awsvpc "
+        "network mode specified in the task definition.",
+    )
+    assert behind(alone) == (
+        INVALID,
+        f"The target group with targetGroupArn {alone} does not have an associated load balancer.",
+    )
+
+
+def test_lists_take_only_what_the_model_knows() -> None:
+    calls = [
+        (ecs().list_tasks, {"desiredStatus": "DONE"}), (ecs().list_tasks, {"launchType": "MOON"}),
+        (ecs().list_tasks, {"maxResults": 0}), (ecs().list_tasks, {"maxResults": 101}),
+        (ecs().list_tasks, {"nextToken": "x"}), (ecs().list_services, {"schedulingStrategy": "SOME"}),
+        (ecs().list_services, {"maxResults": 101}),
+    ]  # fmt: skip
+    assert {refusal(call, cluster=CLUSTER, **given)[0] for call, given in calls} == {INVALID}
+
+
 def test_a_daemon_counts_for_itself() -> None:
     daemon = {
         "schedulingStrategy": "DAEMON", "launchType": "EC2", "taskDefinition": "job", "networkConfiguration": None
@@ -259,3 +301,7 @@ def test_an_update_is_checked_like_a_new_service() -> None:
     code, text = refusal(ecs().update_service, cluster=CLUSTER, service="web", taskDefinition="nope")
     assert (code, text) == ("ClientException", "TaskDefinition not found.")
     ecs().update_service(cluster=CLUSTER, service="web", desiredCount=1)
+    assert refusal(ecs().create_task_set, cluster=CLUSTER, service="web", taskDefinition="web") == (
+        INVALID,
+        "Amazon ECS only supports task set management on services configured to use external deployment controllers.",
+    )

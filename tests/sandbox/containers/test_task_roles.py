@@ -128,6 +128,25 @@ def test_a_log_group_that_is_missing_stops_the_task(sandbox: Sandbox) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mode": "careless"}, "logger: logging mode not supported: careless"),
+        (
+            {"mode": "blocking", "max-buffer-size": "4m"},
+            "logger: max-buffer-size option is only supported with 'mode=non-blocking'",
+        ),
+    ],
+)
+def test_a_log_mode_that_the_driver_lacks_stops_the_task(
+    sandbox: Sandbox, options: dict[str, str], said: str
+) -> None:
+    container = tasks.container("app", kit.image(), logConfiguration=tasks.logging(**options))
+    task = tasks.until(tasks.start(tasks.define(container)), "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["stoppedReason"] == f"ResourceInitializationError: failed to validate logger args: {said}"
+
+
 def test_create_group_makes_the_group_with_the_right_to(sandbox: Sandbox) -> None:
     logs = boto3.client("logs")
     logs.delete_log_group(logGroupName="/shop/user")
