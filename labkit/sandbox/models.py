@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import botocore
-import moto
 
 WORTH_IT: Final = 20_000
 """Files below this many bytes are parsed as fast as they are found in the cache."""
@@ -69,14 +68,16 @@ class ModelCache:
     def start(self) -> None:
         """Read through the cache from now on."""
         from botocore import client, hooks, loaders, session
-        from moto.utilities import utils
 
         folder = cache_folder()
         self._replace(loaders.JSONFileLoader, "_load_file", lambda original: _load_file(original, folder))
         self._replace(loaders.Loader, "list_available_services", lambda original: _listing(original, folder))
 
         self._replace(session.Session, "get_available_regions", lambda original: _regions(original, folder))
-        self._replace(utils, "load_resource", lambda original: _load_resource(original, folder))
+        if "moto" in sys.modules:  # the worker of a function has none
+            from moto.utilities import utils
+
+            self._replace(utils, "load_resource", lambda original: _load_resource(original, folder))
         self._replace(client.ClientCreator, "_create_methods", _methods)
         self._replace(hooks.EventAliaser, "__init__", _aliaser)
 
@@ -114,6 +115,8 @@ def _load_file(original: Any, folder: Path) -> Any:
 def _load_resource(original: Any, folder: Path) -> Any:
     @functools.wraps(original)
     def load_resource(resource: str) -> Any:
+        import moto  # who only reads models, as the worker of a function, loads no moto
+
         place = Path(moto.__file__).parent / resource
         packed = place.with_name(place.name.removesuffix(".gz") + ".gz")
         mark = _mark(str(packed), worth=WORTH_IT_PACKED)

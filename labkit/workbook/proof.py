@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,10 @@ from labkit.workbook.source import Cell, ExerciseSource
 from labkit.workbook.stage import CellBroke, Mark, Outcome, Stage
 
 BENT_SECONDS = 8
-"""What a bent solution and its check may take, in real seconds."""
+"""What a bent solution and its check may take at most, in real seconds."""
+
+PATIENCE = 20
+"""A bent solution that takes so many times as long as the straight one does not end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +191,13 @@ def left_after_reset(stage: Stage) -> str:
 def _each_bent(
     stage: Stage, mark: Mark, exercise: str, solution: Cell, brief: bool
 ) -> Iterator[tuple[Bend, Outcome]]:
+    stage.back(mark)
+    begun = time.monotonic()
+    stage.answer(exercise, solution.source, solution.body, brief=True)
+    seconds = min(BENT_SECONDS, max(2.0, PATIENCE * (time.monotonic() - begun)))
     for bend in bends(solution.source):
         stage.back(mark)
-        yield bend, stage.answer(exercise, bend.source, solution.body, BENT_SECONDS, brief=brief)
+        yield bend, stage.answer(exercise, bend.source, solution.body, seconds, brief=brief)
 
 
 def _right(exercise: ExerciseSource) -> list[tuple[str, Cell]]:

@@ -137,6 +137,9 @@ def _service(params: Params, backend: Any, cluster: Any, found: Any, done: str, 
         _balanced(balancer, found)
     if len(params.get("serviceRegistries") or ()) > 1:
         raise InvalidParameterException("service registries can have at most 1 items.")
+    connects = params.get("serviceConnectConfiguration") or {}
+    if connects.get("enabled") and not (connects.get("namespace") or cluster.service_connect_defaults):
+        raise InvalidParameterException("Namespace is missing")
     if params.get("enableExecuteCommand") and not found.task_role_arn:
         raise InvalidParameterException(f"The service couldn't be {done} {_NO_ROLE}")
 

@@ -87,3 +87,11 @@ def update_cluster_settings(self: Any) -> ActionResult:
     current().trace.record("state", "ecs", "ClusterSettings", resource=cluster.arn, params=given)
     current().changed()
     return ActionResult({"cluster": cluster})
+
+
+@hook(f"{_RESPONSE}.put_account_setting")
+def put_account_setting(original: Any, self: Any) -> str:
+    """PutAccountSetting: only the names that there are."""
+    model.check("PutAccountSetting", self._get_params())
+    answer: str = original(self)
+    return answer

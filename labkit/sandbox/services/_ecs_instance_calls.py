@@ -1,21 +1,24 @@
 """The API of container instances.
 
 Sources: API reference (RegisterContainerInstance, DeregisterContainerInstance, ListContainerInstances: `filter` in the
-cluster query language, up to 100 results; DescribeContainerInstances; UpdateContainerInstancesState).
+cluster query language, up to 100 results; DescribeContainerInstances; UpdateContainerInstancesState; PutAttributes and
+DeleteAttributes: a target is named by its id or its ARN).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import InvalidInstanceIdError
-from moto.ecs.exceptions import InvalidParameterException
+from moto.ecs.exceptions import ECSException, InvalidParameterException
 
 from labkit.sandbox import current
 from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _ecs_instances as instances
+from labkit.sandbox.services import _ecs_model as model
 from labkit.sandbox.services import _ecs_queries as queries
 from labkit.sandbox.services import _ecs_waiting as waiting
 
@@ -60,6 +63,7 @@ def deregister_container_instance(original: Any, self: Any) -> ActionResult:
 def list_container_instances(original: Any, self: Any) -> ActionResult:
     """ListContainerInstances: by status (ACTIVE and DRAINING without one) and a query."""
     backend, params = self.ecs_backend, self._get_params()
+    model.check("ListContainerInstances", params)
     cluster = instances.cluster_of(backend, params.get("cluster"))
     status, query = params.get("status"), params.get("filter")
     names = {node.name: node for node in instances.nodes(backend, cluster, every=True)}
@@ -106,6 +110,52 @@ def update_container_instances_state(original: Any, self: Any) -> ActionResult:
     current().changed()
     told = [_told(backend, cluster, one) for one in found]
     return ActionResult({"containerInstances": told, "failures": failures})
+
+
+@hook(f"{_RESPONSE}.put_attributes")
+def put_attributes(original: Any, self: Any) -> ActionResult:
+    """PutAttributes: of an instance by id or ARN. Placement looks at them at once."""
+    return ActionResult({"attributes": _attributes(self, "PutAttributes")})
+
+
+@hook(f"{_RESPONSE}.delete_attributes")
+def delete_attributes(original: Any, self: Any) -> ActionResult:
+    """DeleteAttributes: one with another value stays."""
+    return ActionResult({"attributes": _attributes(self, "DeleteAttributes")})
+
+
+def _attributes(request: Any, operation: str) -> list[dict[str, str]]:
+    from labkit.sandbox.services import _ecs_reconcile
+
+    backend, params = request.ecs_backend, request._get_params()
+    model.check(operation, params)
+    cluster = instances.cluster_of(backend, params.get("cluster"))
+    given = params.get("attributes") or []
+    targets = [_target(backend, cluster, one) for one in given]
+    told = []
+    for one, found in zip(given, targets, strict=True):
+        name, value = one["name"], one.get("value")
+        if operation == "PutAttributes":
+            found.attributes[name] = value
+        elif value in (None, found.attributes.get(name)):
+            found.attributes.pop(name, None)
+        told.append(
+            {"name": name, "targetId": found.container_instance_arn} | ({"value": value} if value else {})
+        )
+    current().trace.record(
+        "state", "ecs", operation, resource=cluster.arn, params={"Names": [one["name"] for one in given]}
+    )
+    _ecs_reconcile.capacity_changed(cluster.arn)
+    current().changed()
+    return told
+
+
+def _target(backend: Any, cluster: Any, given: Mapping[str, Any]) -> Any:
+    name, kind = str(given.get("targetId") or ""), given.get("targetType")
+    found = instances.find(backend, cluster, name) if kind in (None, "container-instance") else None
+    if found is None:
+        raise ECSException("TargetNotFoundException", f"Could not find {name}")
+    return found
 
 
 @hook(f"{_RESPONSE}.list_attributes")

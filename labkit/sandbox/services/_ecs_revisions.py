@@ -18,6 +18,7 @@ from labkit.sandbox.hooks import hook
 from labkit.sandbox.services import _ecs_breaker as breaker
 from labkit.sandbox.services import _ecs_deployments as deployments
 from labkit.sandbox.services import _ecs_events as events
+from labkit.sandbox.services import _ecs_model as model
 from labkit.sandbox.services import _ecs_reconcile as reconcile
 from labkit.sandbox.services import _ecs_services as services
 from labkit.sandbox.services._ecs_health import seconds
@@ -47,6 +48,7 @@ def _with_balancers(revision: Mapping[str, Any]) -> dict[str, Any]:
 @hook(f"{_RESPONSE}.list_service_deployments", kind="new")
 def list_service_deployments(self: Any) -> ActionResult:
     """ListServiceDeployments, newest first."""
+    model.check("ListServiceDeployments", self._get_params())
     service = services.find(self.ecs_backend, self._get_param("cluster"), self._get_param("service"))
     statuses, created = self._get_param("status") or [], self._get_param("createdAt") or {}
     found = [

@@ -8,13 +8,14 @@ Simulated here:
   once a minute; the capacity grows in proportion; several policies: out if one wants it, in only if all do.
 - Step scaling: adjustments of all three types, by alarms that you make with the policy's ARN as their action.
 - Cooldowns (300 seconds unless set): in one, only a larger scale-out counts, and scale-in waits. No scale-in while a
-  deployment is in progress. The running count is the starting point.
+  deployment is in progress. The running count is the starting point of steps.
 - Scheduled actions (at, rate, cron; time zones) on the lab's clock. DescribeScalingActivities, also of what
   was not scaled.
 
 Differs on AWS:
 - AWS does not say how much one scale-in takes away; here it is what brings the metric to its target.
-- Metrics of a minute are there 10 seconds after it; on AWS it takes one to some minutes.
+- Metrics of a minute are there 10 seconds after it; on AWS it takes one to some minutes. Target tracking sets a metric
+  against the tasks that ran when its minute began; AWS does not say how it pairs them.
 - Some sentences of refusals are ours.
 
 Not simulated:

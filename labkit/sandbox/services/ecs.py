@@ -41,6 +41,7 @@ Differs on AWS:
   that carry nothing. Managed Instances take the
   smallest type that fits, not the cheapest, and its roles are not asked for. A lost zone's tasks say so in our words.
 - Some refusals are in our words: count, circles of dependsOn, a stopTimeout over 120, an unknown capacity provider.
+- `awslogs` joins no lines by a pattern, and its buffer is never full.
 - Addresses are given in rising order. Credentials of tasks come to the program by `box.client`, not by an address.
 
 Not simulated:

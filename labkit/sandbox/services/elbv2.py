@@ -137,6 +137,8 @@ def create_listener(original: Any, self: Any, load_balancer_arn: str, *args: Any
     if any(str(one.port) == str(port) for one in found.listeners.values()):
         text = f"A listener already exists on this port for this load balancer '{load_balancer_arn}'"
         _refuse("DuplicateListener", text)
+    if kwargs.get("protocol", args[0] if args else "") == "HTTPS" and not kwargs.get("certificate"):
+        _refuse("ValidationError", "A certificate must be specified for HTTPS listeners")
     _one_balancer(self, load_balancer_arn, kwargs.get("actions", []))
     made = original(self, load_balancer_arn, *args, **kwargs)
     _groups_changed(self)
@@ -236,6 +238,40 @@ def create_target_group(original: Any, self: Any) -> Any:
     """CreateTargetGroup: the ranges of the model are held."""
     _check("CreateTargetGroup", self._get_params())
     return original(self)
+
+
+_ATTRIBUTES: Final = (
+    "deregistration_delay.timeout_seconds", "deregistration_delay.connection_termination.enabled",
+    "stickiness.enabled", "stickiness.type", "stickiness.lb_cookie.duration_seconds",
+    "stickiness.app_cookie.cookie_name", "stickiness.app_cookie.duration_seconds",
+    "load_balancing.algorithm.type", "load_balancing.algorithm.anomaly_mitigation",
+    "load_balancing.cross_zone.enabled", "target_group_health.dns_failover.minimum_healthy_targets.count",
+    "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+    "slow_start.duration_seconds", "lambda.multi_value_headers.enabled", "preserve_client_ip.enabled",
+    "proxy_protocol_v2.enabled", "target_failover.on_deregistration", "target_failover.on_unhealthy",
+    "target_health_state.unhealthy.connection_termination.enabled",
+    "target_health_state.unhealthy.draining_interval_seconds", "tcp_keepalive.enabled",
+    "send_tcp_reset.on_unhealthy.enabled", "send_tcp_reset.on_deregistration.enabled",
+)  # fmt: skip
+"""Attributes of target groups (API reference, TargetGroupAttribute)."""
+
+
+@hook("moto.elbv2.models:ELBv2Backend.modify_target_group_attributes")
+def modify_target_group_attributes(
+    original: Any, self: Any, target_group_arn: str, attributes: dict[str, Any]
+) -> Any:
+    """ModifyTargetGroupAttributes: only those that there are; 3,600 seconds of delay are allowed."""
+    for key in attributes:
+        if key not in _ATTRIBUTES:
+            _refuse("ValidationError", f"Target group attribute key '{key}' is not recognized")
+    delay = "deregistration_delay.timeout_seconds"
+    if attributes.get(delay) != "3600":
+        return original(self, target_group_arn, attributes)
+    done = original(self, target_group_arn, attributes | {delay: "3599"})
+    self.target_groups[target_group_arn].attributes[delay] = "3600"
+    return done
 
 
 @hook("moto.elbv2.responses:ELBV2Response.modify_target_group")

@@ -46,7 +46,7 @@ def five_sieves(world: World, expect: Expect) -> None:
         action="Run the cells of the worked example again.",
     )
     with world.rehearsal() as rehearsal:
-        stories = [a_sale(world, place) for place in range(300)]
+        stories = [a_sale(world, place) for place in range(160)]
         ids = publish_all(world, str(arn), stories)
         world.clock.advance(seconds=5)
         got = {name: set(texts(queue)) for name, queue in queues.items() if queue is not None}

@@ -129,6 +129,20 @@ def test_what_the_api_refuses(front: Any) -> None:
         DefaultActions=answer_with("x"),
     )  # fmt: skip
     assert (code, "already exists on this port" in text) == ("DuplicateListener", True)
+    assert refused(
+        api.create_listener,
+        LoadBalancerArn=front.arn,
+        Protocol="HTTPS",
+        Port=443,
+        DefaultActions=answer_with("x"),
+    ) == ("ValidationError", "A certificate must be specified for HTTPS listeners")
+    unknown = [{"Key": "patience", "Value": "1"}]
+    assert refused(api.modify_target_group_attributes, TargetGroupArn=front.group, Attributes=unknown) == (
+        "ValidationError", "Target group attribute key 'patience' is not recognized",
+    )  # fmt: skip
+    front.set(deregistration_delay__timeout_seconds="3600")
+    kept = api.describe_target_group_attributes(TargetGroupArn=front.group)["Attributes"]
+    assert {"Key": "deregistration_delay.timeout_seconds", "Value": "3600"} in kept
     rule(front, 1, "one", path("/a"))
     assert refused(
         api.create_rule, ListenerArn=front.listener, Priority=1, Conditions=[path("/b")], Actions=answer_with("x")

@@ -16,13 +16,12 @@ from tests.workload.test_http import USER, front
 @pytest.fixture
 def shop(sandbox: Sandbox) -> Any:
     """A service of two tasks behind a load balancer. Gives its address and target group."""
-    with sandbox.clock.paused():
-        url, group = front()
-        behind = [{"targetGroupArn": group, "containerName": "app", "containerPort": 8080}]
-        kit.create(task=kit.definition(kit.image(USER)), count=2, loadBalancers=behind)
-        kit.stable()
-        sandbox.clock.advance(60)
-        yield url, group
+    url, group = front()
+    behind = [{"targetGroupArn": group, "containerName": "app", "containerPort": 8080}]
+    kit.create(task=kit.definition(kit.image(USER)), count=2, loadBalancers=behind)
+    kit.stable()
+    sandbox.clock.advance(60)
+    return url, group
 
 
 def states(group: str) -> dict[str, str]:
@@ -76,23 +75,22 @@ def test_a_service_scales_on_requests_for_each_target(sandbox: Sandbox, shop: An
 
 
 def test_a_task_that_a_user_registers_by_hand_is_watched_as_well(sandbox: Sandbox) -> None:
-    with sandbox.clock.paused():
-        url, group = front()
-        kit.cluster()
-        definition = kit.definition(kit.image(USER))
-        task = kit.ecs().run_task(
-            cluster=kit.CLUSTER, taskDefinition=definition, launchType="FARGATE", networkConfiguration=kit.network(1)
-        )["tasks"][0]["taskArn"]  # fmt: skip
-        sandbox.clock.advance(120)
-        shown = kit.ecs().describe_tasks(cluster=kit.CLUSTER, tasks=[task])["tasks"][0]
-        details = {one["name"]: one["value"] for one in shown["attachments"][0]["details"]}
-        elb = boto3.client("elbv2")
-        elb.register_targets(TargetGroupArn=group, Targets=[{"Id": details["privateIPv4Address"]}])
-        sandbox.clock.advance(6)
-        assert list(states(group).values()) == ["healthy"]
-        kit.ecs().stop_task(cluster=kit.CLUSTER, task=task)
-        sandbox.clock.advance(30)
-        assert list(states(group).values()) == ["unhealthy"]
-        load = Traffic(sandbox, steady(1, 5), url, evenly=True)
-        play(sandbox, load)
-        assert load.records.errors == {"502": 5}
+    url, group = front()
+    kit.cluster()
+    definition = kit.definition(kit.image(USER))
+    task = kit.ecs().run_task(
+        cluster=kit.CLUSTER, taskDefinition=definition, launchType="FARGATE", networkConfiguration=kit.network(1)
+    )["tasks"][0]["taskArn"]  # fmt: skip
+    sandbox.clock.advance(120)
+    shown = kit.ecs().describe_tasks(cluster=kit.CLUSTER, tasks=[task])["tasks"][0]
+    details = {one["name"]: one["value"] for one in shown["attachments"][0]["details"]}
+    elb = boto3.client("elbv2")
+    elb.register_targets(TargetGroupArn=group, Targets=[{"Id": details["privateIPv4Address"]}])
+    sandbox.clock.advance(6)
+    assert list(states(group).values()) == ["healthy"]
+    kit.ecs().stop_task(cluster=kit.CLUSTER, task=task)
+    sandbox.clock.advance(30)
+    assert list(states(group).values()) == ["unhealthy"]
+    load = Traffic(sandbox, steady(1, 5), url, evenly=True)
+    play(sandbox, load)
+    assert load.records.errors == {"502": 5}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import boto3
@@ -120,7 +120,7 @@ def arns(found: Sequence[dict[str, Any]]) -> set[str]:
 
 def stable(name: str = "user", seconds: float = 600) -> None:
     """Let time pass until the service is steady on one completed deployment."""
-    done = current().clock.run_until(lambda: steady(name), seconds)
+    done = current().clock.run_until(when_changed(lambda: steady(name)), seconds)
     assert done, (service(name)["deployments"], messages(name))
 
 
@@ -134,4 +134,30 @@ def steady(name: str = "user") -> bool:
 
 
 def until(condition: Any, seconds: float = 600) -> None:
-    assert current().clock.run_until(condition, seconds), messages()
+    assert current().clock.run_until(when_changed(condition), seconds), messages()
+
+
+def when_changed(condition: Callable[[], object]) -> Callable[[], bool]:
+    """The condition, asked only when something in the account has changed since: much is due that changes nothing."""
+    asked, answer = -1, False
+
+    def holds() -> bool:
+        nonlocal asked, answer
+        if asked != current().changes:
+            asked = current().changes
+            answer = bool(condition())
+        return answer
+
+    return holds
+
+
+def watch(seconds: float) -> list[tuple[int, int]]:
+    """Let time pass: running tasks of the service, and everything that is there, after each change."""
+    seen = []
+
+    def look() -> None:
+        now = service()
+        seen.append((now["runningCount"], now["runningCount"] + now["pendingCount"]))
+
+    current().clock.run_until(when_changed(look), seconds)
+    return seen

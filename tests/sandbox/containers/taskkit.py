@@ -56,7 +56,8 @@ def look(arn: str, **more: Any) -> dict[str, Any]:
 
 def until(arn: str, status: str, seconds: float = 600) -> dict[str, Any]:
     """Let time pass until the task has this status."""
-    assert current().clock.run_until(lambda: look(arn)["lastStatus"] == status, seconds), look(arn)
+    there = kit.when_changed(lambda: look(arn)["lastStatus"] == status)
+    assert current().clock.run_until(there, seconds), look(arn)
     return look(arn)
 
 

@@ -10,22 +10,12 @@ def revision_of(task: dict[str, object]) -> str:
     return str(task["taskDefinitionArn"]).rpartition("/")[2]
 
 
-def watch(seconds: int) -> list[tuple[int, int]]:
-    """Running tasks of all, and of everything that is there, second by second."""
-    seen = []
-    for _ in range(seconds):
-        current().clock.advance(seconds=1)
-        now = kit.service()
-        seen.append((now["runningCount"], now["runningCount"] + now["pendingCount"]))
-    return seen
-
-
 def test_a_new_revision_replaces_the_old_without_a_gap(story: Sandbox) -> None:
     kit.create(count=3)
     kit.stable()
     second = kit.definition(kit.image(tag="2", source=kit.GOOD.replace("'1'", "'2'")))
     kit.update(taskDefinition=second)
-    seen = watch(150)
+    seen = kit.watch(150)
     assert min(running for running, _ in seen) >= 3
     assert max(there for _, there in seen) <= 6
     assert {revision_of(one) for one in kit.running()} == {second}
@@ -54,7 +44,7 @@ def test_half_and_no_more_than_all(story: Sandbox) -> None:
     kit.create(count=4, deploymentConfiguration={"minimumHealthyPercent": 50, "maximumPercent": 100})
     kit.stable()
     kit.update(forceNewDeployment=True)
-    seen = watch(240)
+    seen = kit.watch(240)
     assert min(running for running, _ in seen) == 2
     assert max(there for _, there in seen) <= 4
     kit.stable()

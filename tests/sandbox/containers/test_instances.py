@@ -224,6 +224,29 @@ def test_own_attributes_are_listed_and_asked_for(sandbox: Sandbox) -> None:
     assert {task["containerInstanceArn"] for task in run(count=2, placementConstraints=only)["tasks"]} == {
         arn
     }
+    by_arn = {"name": "stack", "targetId": arn, "targetType": "container-instance"}
+    by_id = by_arn | {"targetId": arn.rpartition("/")[2]}
+    for target in (by_arn, by_id):
+        ecs().put_attributes(cluster=CLUSTER, attributes=[target | {"value": "prod"}])
+        ecs().delete_attributes(cluster=CLUSTER, attributes=[target])
+        assert run(placementConstraints=only)["failures"][0]["reason"].startswith("MemberOf")
+    nowhere = [by_arn | {"targetId": "nowhere"}]
+    assert refusal(ecs().put_attributes, cluster=CLUSTER, attributes=nowhere)[0] == "TargetNotFoundException"
+
+
+def test_a_service_finds_its_place_when_an_instance_gets_the_attribute(sandbox: Sandbox) -> None:
+    machines(sandbox, 0)
+    job()
+    ecs().create_service(
+        cluster=CLUSTER, serviceName="picky", taskDefinition="job", desiredCount=1,
+        placementConstraints=[{"type": "memberOf", "expression": "attribute:stack == prod"}],
+    )  # fmt: skip
+    sandbox.clock.advance(minutes=2)
+    assert tasks() == []
+    arn = instances()[0]["containerInstanceArn"]
+    ecs().put_attributes(cluster=CLUSTER, attributes=[{"name": "stack", "value": "prod", "targetId": arn}])
+    sandbox.clock.advance(seconds=10)
+    assert [one["lastStatus"] for one in tasks()] == ["RUNNING"]
 
 
 def test_a_definition_can_name_its_instances_itself(sandbox: Sandbox) -> None:

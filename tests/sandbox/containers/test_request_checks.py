@@ -221,6 +221,11 @@ def test_instances_take_no_platform_version_no_public_address_and_sensible_strat
             {"deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 100}},
             "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
         ),
+        ({"serviceConnectConfiguration": {"enabled": True}}, "Namespace is missing"),
+        (
+            {"serviceRegistries": [{"registryArn": "one"}, {"registryArn": "two"}]},
+            "service registries can have at most 1 items.",
+        ),
         (
             {"deploymentConfiguration": {"minimumHealthyPercent": 101}},
             "minimumHealthyPercent must be at most 100",

@@ -209,7 +209,13 @@ def test_an_ignored_exit_code_is_not_restarted(sandbox: Sandbox) -> None:
 
 
 def test_every_one_of_many_jobs_ends(sandbox: Sandbox) -> None:
-    definition = tasks.simple(tasks.JOB)
-    arns = [tasks.start(definition, count=1, startedBy=f"run-{n}") for n in range(100)]
+    definition, ecs = tasks.simple(tasks.JOB), kit.ecs()
+    kit.cluster()
+    where: Any = {"launchType": "FARGATE", "networkConfiguration": kit.network()}
+    for _ in range(10):
+        ecs.run_task(cluster=kit.CLUSTER, taskDefinition=definition, count=10, **where)
+        sandbox.clock.advance(seconds=0.7)
+    arns = ecs.list_tasks(cluster=kit.CLUSTER)["taskArns"]
     sandbox.clock.advance(minutes=5)
-    assert {tasks.look(arn)["lastStatus"] for arn in arns} == {"STOPPED"}
+    found = ecs.describe_tasks(cluster=kit.CLUSTER, tasks=arns)["tasks"]
+    assert [one["lastStatus"] for one in found] == ["STOPPED"] * 100
