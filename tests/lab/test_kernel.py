@@ -41,7 +41,9 @@ class Kernel:
             if kind in ("execute_result", "display_data"):
                 shown.append((kind, content["data"]))
             elif kind == "stream":
-                shown.append((content["name"], content["text"]))
+                # A kernel sends what was printed in pieces when it was held up between two of them.
+                before = shown.pop()[1] if shown and shown[-1][0] == content["name"] else ""
+                shown.append((content["name"], before + content["text"]))
             elif kind == "error":
                 shown.append((kind, "\n".join(content["traceback"])))
 
