@@ -159,6 +159,7 @@ def test_jump_to_makes_variables_in_the_notebook_and_shows_nothing_else(kernel: 
 
 
 def test_a_variable_from_before_a_reset_is_explained(kernel: Kernel) -> None:
+    kernel.run('lab.jump_to("double")')  # another worker may have run the test above
     kernel.run("lab.reset()")
     shown = kernel.run("sqs.send_message(QueueUrl=url, MessageBody='x')")
     assert shown[-1] == (

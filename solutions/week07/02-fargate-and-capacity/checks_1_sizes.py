@@ -222,7 +222,7 @@ NEEDS: Final = {"prices": 8192, "labels": 1536, "mailer": 512, "search": 3072}
     points=10,
     minutes=10,
     star=True,
-    covers=("L20-L24", "L51-L57"),
+    covers=("L9", "L20-L24", "L51-L57"),
     hints=(
         "Fargate sells fixed sizes, and each task has a network card of its own. Read the four sentences: each "
         "names what "

@@ -6,7 +6,7 @@
 #     week: 7
 #     minutes: 100
 #     services: [ecs, ecr, iam, ec2]
-#     covers: [L13-L24, L51-L57]
+#     covers: [L9, L13-L24, L51-L57]
 #     verified: 2026-11-23
 #     objectives:
 #       - Choose a task size that Fargate sells, that holds, and that is cheap.
