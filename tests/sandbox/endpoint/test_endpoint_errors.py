@@ -134,7 +134,8 @@ def test_what_breaks_inside_is_told_and_leaves_the_endpoint_alive(
 
 
 def test_an_api_nobody_answers_for(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fronts, "_fronts", {})  # whoever used Lambda before in this process has put its own there
+    # Whoever used Lambda before in this process has put its own there.
+    monkeypatch.setattr(fronts, "_fronts", {})
     for path, host in (
         ("/x", "a1b2.execute-api.eu-west-1.localhost"),
         ("/_at/a1b2.lambda-url.eu-west-1/x", ""),
