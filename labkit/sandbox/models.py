@@ -101,10 +101,7 @@ def _load_file(original: Any, folder: Path) -> Any:
         lasting = _known if Path(full_path).name.startswith(ONLY_READ) else None
         if lasting is not None and mark in lasting:
             return lasting[mark]
-        kept = _read(folder / mark)
-        if kept is None:
-            kept = _plain(original(self, full_path, open_method))
-            _write(folder / mark, kept)
+        kept = _kept(folder / mark, lambda: _plain(original(self, full_path, open_method)))
         if lasting is not None:
             lasting[mark] = kept
         return kept
@@ -122,11 +119,7 @@ def _load_resource(original: Any, folder: Path) -> Any:
         mark = _mark(str(packed), worth=WORTH_IT_PACKED)
         if mark is None:
             return original(resource)
-        kept = _read(folder / mark)
-        if kept is None:
-            kept = original(resource)
-            _write(folder / mark, kept)
-        return kept
+        return _kept(folder / mark, lambda: original(resource))
 
     return load_resource
 
@@ -156,11 +149,7 @@ def _kept_list(folder: Path, loader: Any, what: str, make: Callable[[], Any]) ->
     paths = [path for path in loader._potential_locations() if Path(path).is_dir()]
     facts = "|".join([botocore.__version__, *(f"{path}:{Path(path).stat().st_mtime_ns}" for path in paths)])
     mark = f"{_digest(f'{what}|{facts}')}.list"
-    kept = _read(folder / mark)
-    if kept is None:
-        kept = list(make())
-        _write(folder / mark, kept)
-    return kept
+    return _kept(folder / mark, lambda: list(make()))
 
 
 def _methods(original: Any) -> Any:
@@ -213,9 +202,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _kept(path: Path, make: Callable[[], Any]) -> Any:
+    """What is kept under this name; made, and kept from now on, when nothing is."""
+    kept = _read(path)
+    if kept is None:
+        kept = make()
+        _write(path, kept)
+    return kept
+
+
 def _read(path: Path) -> Any:
     collects = gc.isenabled()
-    gc.disable()  # a million small objects and no garbage: looking for some takes half of the time
+    gc.disable()  # a million small objects and no garbage: looking for some took two thirds of the time
     try:
         return marshal.loads(path.read_bytes())
     except (OSError, ValueError, EOFError, TypeError):

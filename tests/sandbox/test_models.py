@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore import loaders
 from botocore.loaders import Loader
+from moto.utilities import utils
 
 from labkit.sandbox import Sandbox
 from labkit.sandbox.models import ModelCache, cache_folder, remember
@@ -46,7 +48,15 @@ def services() -> Any:
     return Loader().list_available_services("service-2")
 
 
-@pytest.mark.parametrize("read", [model, services])
+def regions() -> Any:
+    return boto3.Session().get_available_regions("ec2", partition_name="aws-cn")
+
+
+def instance_types() -> Any:
+    return utils.load_resource("ec2/resources/instance_types.json")
+
+
+@pytest.mark.parametrize("read", [model, services, regions, instance_types])
 def test_first_and_later_reads_give_what_botocore_gives(folder: Path, read: Callable[[], Any]) -> None:
     expected = read()
     assert through_cache(read) == expected
@@ -62,6 +72,18 @@ def test_the_second_read_comes_from_the_cache(folder: Path, monkeypatch: pytest.
     method = loaders._JSON_OPEN_METHODS[".json.gz" if path.suffix == ".gz" else ".json"]
     data = through_cache(lambda: loaders.JSONFileLoader()._load_file(str(path), method))
     assert data["metadata"]["serviceId"] == "SQS"
+
+
+@pytest.mark.parametrize(
+    ("read", "owner", "name"),
+    [(regions, botocore.session.Session, "get_available_regions"), (instance_types, utils, "load_resource")],
+)
+def test_regions_and_tables_come_from_the_cache_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[], Any], owner: Any, name: str
+) -> None:
+    expected = through_cache(read)
+    monkeypatch.setattr(owner, name, lambda *_, **__: pytest.fail("it was read again"))
+    assert through_cache(read) == expected
 
 
 def test_two_readers_do_not_share_what_they_change(folder: Path) -> None:
