@@ -33,6 +33,8 @@ LONGEST: Final = timedelta(days=366 * 10)
 _MOST_AT_ONCE: Final = 1_000
 """Pieces of work that one look plays beyond those that were due: a chain ends, a circle is left turning."""
 
+_SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+
 _PLAIN = (str, int, float, bool, bytes, type(None))
 
 
@@ -118,7 +120,7 @@ class Clock:
         Raises `UsageError` when the time is negative, not a number, or longer than ten years.
         """
         step = _duration({"seconds": seconds, "minutes": minutes, "hours": hours, "days": days})
-        target = self.time() + step
+        target = round(self.time() + step, 6)  # "to the full minute" lands there, not a hair before
         played = self._play_until(target, stop=None)
         self._go_to(max(target, self.time()))
         self._keep_offset()
@@ -270,6 +272,9 @@ class Clock:
         self._live = {due.sequence: due for due in due_work}
         self._heap = [(due.when, due.sequence) for due in due_work]
         heapq.heapify(self._heap)
+        # The work may come from another account's clock: no new piece may get a number that it has.
+        highest = max((due.sequence for due in due_work), default=0)
+        self._sequence = itertools.count(max(next(self._sequence), highest + 1))
         # While it stands still, real time that passed meanwhile does not count.
         self._go_to(real_time() + self._offset if still is None or not self._still else still)
 
@@ -335,7 +340,7 @@ def _duration(parts: dict[str, float]) -> float:
         raise UsageError("The clock only moves forward. Give a positive time, such as advance(minutes=5).")
     if step > LONGEST:
         raise UsageError(f"That is {step.days:,} days. The clock moves at most ten years at a time.")
-    return step.total_seconds()
+    return sum(value * _SECONDS[name] for name, value in checked.items())
 
 
 def _number(name: str, value: object) -> float:

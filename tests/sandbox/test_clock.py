@@ -273,3 +273,25 @@ def test_a_sleep_while_paused_passes_virtual_time_only(sandbox: Sandbox) -> None
         assert time.time() - start == pytest.approx(3600, abs=1e-6)
         assert names() == ["on the way"]
     assert time.perf_counter() - real < 1
+
+
+def test_work_brought_back_from_another_account_keeps_its_own_time() -> None:
+    with Sandbox() as first:
+        first.clock.schedule(first.clock.time() + 10, note, "brought back")
+        kept = first.snapshot()
+    with Sandbox() as second:
+        second.restore(kept)
+        second.clock.schedule(second.clock.time() + 3600, note, "much later")
+        second.clock.advance(minutes=1)
+        assert names() == ["brought back"]
+        assert second.clock.ahead < datetime.timedelta(minutes=2)
+        second.clock.advance(hours=1)
+        assert names() == ["brought back", "much later"]
+
+
+def test_to_the_next_full_minute_means_exactly_there(sandbox: Sandbox) -> None:
+    with sandbox.clock.paused():
+        for part in (0.123456789, 7.1, 31.00000049, 59.9999):
+            sandbox.clock.advance(seconds=part)
+            sandbox.clock.advance(seconds=60 - sandbox.clock.time() % 60)
+            assert sandbox.clock.time() % 60 == 0
