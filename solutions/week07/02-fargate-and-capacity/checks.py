@@ -58,6 +58,21 @@ how_long = question(
     },
 )
 
+full_for_four = question(
+    "On Fargate, 2 vCPU and 8 GB cost 68.07 USD a month. An instance of that size, with a plan of one year, costs "
+    "43.73 USD a month. Your tasks keep it full day and night, for four months. Then nobody needs them any more. Which "
+    "costs less?",
+    a="The plan: it is cheaper in each month",
+    b="Fargate",
+    c="Both the same, because nothing is ever idle",
+    answer="b",
+    because="The plan is paid for twelve months: 524.72 USD. Four months on Fargate cost 272.26 USD.",
+    why_not={
+        "a": "It is cheaper in each month, and there are twelve of them.",
+        "c": "It is full for four months. For the other eight, the plan pays for nothing.",
+    },
+)
+
 
 # -- what the checks share -------------------------------------------------------------------------------
 

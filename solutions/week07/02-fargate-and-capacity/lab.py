@@ -4,7 +4,7 @@
 #     number: "02"
 #     title: "Fargate and capacity: size it, place it, pay for it"
 #     week: 7
-#     minutes: 100
+#     minutes: 120
 #     services: [ecs, ecr, iam, ec2]
 #     covers: [L9, L13-L24, L51-L57]
 #     verified: 2026-11-23
@@ -14,13 +14,14 @@
 #       - Mix on demand and Spot, and survive the minute when Spot goes.
 #       - Pack tasks on few instances, or spread them over zones.
 #       - Run what is too large for Fargate, without machines of your own.
+#       - Say which way of paying is the cheapest, and from when on.
 # ---
 
 # %% [markdown]
 # # Fargate and capacity: size it, place it, pay for it
 #
 # **The story.** Orchard Market's services run on Amazon ECS. Now somebody has to say where: on how much CPU, on whose machines,
-# and for how much money. Plan about 100 minutes. There is a save point after 02.2.
+# and for how much money. Plan about 120 minutes. There is a save point after 02.2.
 
 # %% setup
 import json
@@ -868,6 +869,155 @@ for arn in ecs.list_container_instances(cluster="orchard")["containerInstanceArn
 lab.bill()
 
 # %% [markdown]
+# ## Which way to pay
+#
+# The same CPU has three prices. **Fargate**: you pay for the seconds of each task, at least for a minute. **Fargate Spot**: the
+# same, cheaper, and now and then work is lost and done again. **Instances with a Savings Plan**: you promise to spend a fixed sum in every
+# hour of a year, and AWS gives you a lower price. Whether the instance is busy or idle, you pay.
+#
+# So it is the utilisation that decides: how much of its time the machine works.
+#
+# ![A chart. Across: the part of a month in which 2 vCPU and 8 GB are needed. Up: US dollars a month. The line of Fargate rises from
+# 0 to 68.07. The line of an instance with a plan is flat at 43.73. They cross at 64 %.](break-even.svg)
+#
+# The figure and the next exercise take prices of the Region us-east-1 and of Arm processors. All of them are *unverified*: nobody has read
+# them in AWS's own text.
+
+# %% predict question="full_for_four"
+
+# %% [markdown]
+# The next cell has the two prices that you need. A plan has a term of one year: 730 hours in each of twelve months. On Fargate Spot, AWS names
+# no price, so everybody has to guess a discount.
+
+# %%
+import math
+
+from labkit.cost.compute import instance_hour
+
+
+def hour(vcpus, memory_gb):
+    """US dollars for one hour of a task on Fargate."""
+    return fargate_hour(vcpus, memory_gb, arm=True, region="us-east-1").cost
+
+
+PLAN = instance_hour("m7g.large", plan="1 year", region="us-east-1").cost
+print(f"Fargate, 2 vCPU and 8 GB: {hour(2, 8):.5f} USD an hour. The plan, per instance: {PLAN:.5f} USD an hour.")
+
+# %% [markdown]
+# ## 02.7 · Which way is the cheapest?
+#
+# *Story.* The finance team asks for each workload: Fargate, Fargate Spot or instances? Last year somebody guessed. It was not cheap.
+#
+# Somebody measured the workloads. Each is a dict such as this one:
+
+# %%
+LABELS = {
+    "vcpus": 0.5,  # of one task
+    "memory_gb": 1,  # of one task
+    "runs": 90_000,  # tasks that start in a month
+    "seconds": 20,  # how long each of them runs
+    "peak": 12,  # tasks at once, at the busiest moment
+    "months": 9,  # how long the workload is needed
+    "spot_discount": 0.3,  # your guess: Spot costs 30 % less
+    "redo": 0.1,  # on Spot, 10 % of the billed time is spent once more
+}
+
+# %% [markdown]
+# *Task.* Write `choose(profile)`. It returns the way that costs least in the whole life of the workload: `"fargate"`, `"spot"` or `"ec2"`.
+#
+# - **`"fargate"`** bills each run by the second, and at least for 60 seconds.
+# - **`"spot"`** bills the same time, and the part `redo` of it once more, at a discount.
+# - **`"ec2"`** is as many `m7g.large` as the busiest moment needs, with a plan of one year, for nothing else. On each there is room for tasks with
+#   2 vCPU and 7.5 GB together.
+
+# %% stub exercise="cheapest_way"
+def choose(profile):
+    return "fargate"
+
+
+choose(LABELS)
+
+# %% solution
+def choose(profile):
+    billed = max(60, profile["seconds"])  # survives: twice the minimum changes few answers
+    hours = profile["runs"] * billed / 3600 * profile["months"]
+    fargate = hours * hour(profile["vcpus"], profile["memory_gb"])
+    fit = min(2 // profile["vcpus"], 7.5 // profile["memory_gb"])  # survives: the best is best by far, also on a slightly other machine
+    costs = {
+        "fargate": fargate,
+        "spot": fargate * (1 + profile["redo"]) * (1 - profile["spot_discount"]),
+        "ec2": math.ceil(profile["peak"] / fit) * PLAN * 730 * 12,
+    }
+    return min(costs, key=costs.get)
+
+# %% right because="each month by itself, and one comparison after the other"
+def choose(profile):
+    task = hour(profile["vcpus"], profile["memory_gb"])
+    month = task * profile["runs"] * max(60, profile["seconds"]) / 3600
+    spot = month * (1 + profile["redo"]) * (1 - profile["spot_discount"])
+    instances = 0
+    room = 0
+    while room < profile["peak"]:
+        instances += 1
+        cpu, memory, here = 2, 7.5, 0
+        while cpu >= profile["vcpus"] and memory >= profile["memory_gb"]:
+            cpu, memory, here = cpu - profile["vcpus"], memory - profile["memory_gb"], here + 1
+        room += here
+    plan = instances * PLAN * 8760
+    if plan < min(month, spot) * profile["months"]:
+        return "ec2"
+    return "spot" if spot < month else "fargate"
+
+# %% wrong because="Always the one with the lowest price?" finds="right,lock_in"
+def choose(profile):
+    return "ec2"
+
+# %% wrong because="How long do you pay for a plan?" finds="right,lock_in"
+def choose(profile):
+    hours = profile["runs"] * max(60, profile["seconds"]) / 3600
+    fargate = hours * hour(profile["vcpus"], profile["memory_gb"])
+    fit = min(2 // profile["vcpus"], 7.5 // profile["memory_gb"])
+    costs = {
+        "fargate": fargate,
+        "spot": fargate * (1 + profile["redo"]) * (1 - profile["spot_discount"]),
+        "ec2": math.ceil(profile["peak"] / fit) * PLAN * 730,
+    }
+    return min(costs, key=costs.get)
+
+# %% wrong because="What happens to work that Spot interrupts?" finds="right,lock_in"
+def choose(profile):
+    hours = profile["runs"] * max(60, profile["seconds"]) / 3600 * profile["months"]
+    fargate = hours * hour(profile["vcpus"], profile["memory_gb"])
+    fit = min(2 // profile["vcpus"], 7.5 // profile["memory_gb"])
+    costs = {
+        "spot": fargate * (1 - profile["spot_discount"]),
+        "ec2": math.ceil(profile["peak"] / fit) * PLAN * 730 * 12,
+    }
+    return min(costs, key=costs.get)
+
+# %% wrong because="Does an instance get more memory when it has less to compute?" finds="right"
+def choose(profile):
+    hours = profile["runs"] * max(60, profile["seconds"]) / 3600 * profile["months"]
+    fargate = hours * hour(profile["vcpus"], profile["memory_gb"])
+    costs = {
+        "fargate": fargate,
+        "spot": fargate * (1 + profile["redo"]) * (1 - profile["spot_discount"]),
+        "ec2": math.ceil(profile["peak"] / (2 // profile["vcpus"])) * PLAN * 730 * 12,
+    }
+    return min(costs, key=costs.get)
+
+# %% wrong because="The sum, or the name?" finds="name"
+def choose(profile):
+    return hour(profile["vcpus"], profile["memory_gb"])
+
+# %% wrong because="Is that a key of the profile?" finds="runs"
+def choose(profile):
+    return "ec2" if profile["utilisation"] > 0.64 else "fargate"
+
+# %% check
+lab.check("cheapest_way", choose=choose)
+
+# %% [markdown]
 # ## What differs on real AWS
 #
 # - Here all Spot tasks go when the fault says so. On AWS nobody can say when, and how many, and when there is
@@ -875,6 +1025,8 @@ lab.bill()
 # - Here any instance that runs that script joins. On AWS it needs the ECS agent, which is in the ECS-optimized images, and a role.
 # - Here Managed Instances take the smallest type that fits, and nobody asks their two roles. AWS takes the cheapest, and
 #   asks.
+# - A Compute Savings Plan also pays for Fargate, with another discount, and what one workload leaves of it another can use. Here each
+#   workload has a plan to itself. And there are plans of three years.
 # - A program here needs what its few numbers say. Real ones are less even: measure them for a week.
 #
 # In a real account, try
@@ -886,6 +1038,7 @@ lab.bill()
 # - Fargate sells fixed pairs. Memory decides more often than CPU, and a peak needs room.
 # - In a strategy the base comes first, and binds one provider. The weights share the rest.
 # - On instances, `binpack` saves machines and `spread` over zones saves the shop.
+# - A plan is cheap for what runs all year. It is paid to its end.
 # - What is too large for Fargate runs on Managed Instances: a capacity provider, and no launch type.
 # - A notice of two minutes is SIGTERM. `stopTimeout` says how long you have: 30 seconds if you say nothing, at most 120.
 #
