@@ -120,7 +120,7 @@ class Clock:
         Raises `UsageError` when the time is negative, not a number, or longer than ten years.
         """
         step = _duration({"seconds": seconds, "minutes": minutes, "hours": hours, "days": days})
-        target = round(self.time() + step, 6)  # "to the full minute" lands there, not a hair before
+        target = self.time() + step
         played = self._play_until(target, stop=None)
         self._go_to(max(target, self.time()))
         self._keep_offset()
@@ -340,6 +340,7 @@ def _duration(parts: dict[str, float]) -> float:
         raise UsageError("The clock only moves forward. Give a positive time, such as advance(minutes=5).")
     if step > LONGEST:
         raise UsageError(f"That is {step.days:,} days. The clock moves at most ten years at a time.")
+    # Not `step.total_seconds()`: a timedelta has whole microseconds, and would stop a hair before a full minute.
     return sum(value * _SECONDS[name] for name, value in checked.items())
 
 
