@@ -1,6 +1,7 @@
 """Judging: how a check says what a finished exercise does, and what a learner is told.
 
-A lab's checks.py needs four names from here: `exercise`, `question`, `Expect` and `World`.
+A lab's checks.py needs four names from here: `exercise`, `question`, `Expect` and `World`; `number` and its like help
+to speak.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from labkit.judging.report import Report
     from labkit.judging.run import Interrupted, judge
     from labkit.judging.tables import TableView
+    from labkit.judging.words import GOODS, NAMES, number, shown
     from labkit.judging.world import Attempt, World
 
 __all__ = [
+    "GOODS",
+    "NAMES",
     "Attempt",
     "Card",
     "Checks",
@@ -37,7 +41,9 @@ __all__ = [
     "exercise",
     "judge",
     "load_checks",
+    "number",
     "question",
+    "shown",
 ]
 
 # A lab opens without any of this: the first check loads it.
@@ -49,6 +55,7 @@ _HOMES: Final = {
     "report": ("Report",),
     "run": ("Interrupted", "judge"),
     "tables": ("TableView",),
+    "words": ("GOODS", "NAMES", "number", "shown"),
     "world": ("Attempt", "World"),
 }
 

@@ -263,3 +263,23 @@ def network(world: World, region: str = "") -> dict[str, Any]:
     )
     subnets = [one["SubnetId"] for one in answer["Subnets"]]
     return {"awsvpcConfiguration": {"subnets": subnets, "assignPublicIp": "ENABLED"}}
+
+
+# -- what checks of containers look up and make ------------------------------------------------------
+
+
+def newest(world: World, family: str) -> dict[str, Any] | None:
+    """The newest active revision of a task definition's family as DescribeTaskDefinition shows it, or None."""
+    client = world.client("ecs")
+    try:
+        found = client.describe_task_definition(taskDefinition=family)["taskDefinition"]
+    except (client.exceptions.ClientException, client.exceptions.InvalidParameterException):
+        return None
+    return dict(found)
+
+
+def new_cluster(world: World, **settings: Any) -> ClusterView:
+    """A cluster nobody has seen before. `settings` go to CreateCluster, such as `capacityProviders`."""
+    name = f"check-{world.word()}"
+    world.client("ecs").create_cluster(clusterName=name, **settings)
+    return ClusterView(world, name, world.sandbox.region)

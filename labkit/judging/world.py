@@ -128,6 +128,16 @@ class World:
 
         play(self.sandbox, *players, seconds=seconds)
 
+    def until(self, done: Callable[[], object], seconds: float, step: float = 5.0) -> float | None:
+        """Let time pass in steps until something holds. Returns after how many seconds, or None when it never did."""
+        passed = 0.0
+        while not done():
+            if passed >= seconds:
+                return None
+            self.clock.advance(seconds=step)
+            passed += step
+        return passed
+
     def word(self) -> str:
         """A fresh name nobody can guess and everybody can read, such as "rovi-4821"."""
         letters = [self.random.choice(_CONSONANTS if place % 2 == 0 else _VOWELS) for place in range(4)]

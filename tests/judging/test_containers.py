@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from labkit.judging import World
+from labkit.judging import World, containers
 from labkit.judging.containers import TaskView, network
 from labkit.sandbox import Sandbox
 from labkit.sandbox.trace import Trace
@@ -173,3 +173,27 @@ def test_what_happens_in_a_rehearsal_is_undone(world: World) -> None:
         assert task.status == "STOPPED"
     assert (task.status, task.health) == ("RUNNING", "HEALTHY")
     assert task.request("/").status == 200
+
+
+def test_the_newest_revision_of_a_family_or_none(world: World) -> None:
+    ecs = world.client("ecs")
+    for _ in range(2):
+        ecs.register_task_definition(
+            family="fresh", containerDefinitions=[{"name": "app", "image": "nginx", "memory": 64}]
+        )
+    found = containers.newest(world, "fresh")
+    assert found is not None
+    assert (found["revision"], found["status"]) == (2, "ACTIVE")
+    assert containers.newest(world, "nobody-s") is None
+    assert containers.newest(world, "") is None
+
+
+def test_a_new_cluster_is_another_one_each_time(world: World) -> None:
+    first, second = (
+        containers.new_cluster(world),
+        containers.new_cluster(world, capacityProviders=["FARGATE"]),
+    )
+    assert first.name != second.name
+    assert first.tasks() == []
+    found = world.client("ecs").describe_clusters(clusters=[second.name])["clusters"][0]
+    assert found["capacityProviders"] == ["FARGATE"]

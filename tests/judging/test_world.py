@@ -158,3 +158,13 @@ def test_a_table_as_plain_python(world: World) -> None:
     orders.clear()
     assert len(orders) == 0
     assert orders.arn.endswith("table/orders")
+
+
+def test_until_says_after_how_many_seconds_or_that_it_never_was(world: World) -> None:
+    with world.clock.paused():
+        begun = world.clock.time()
+        assert world.until(lambda: True, 60) == 0
+        assert world.until(lambda: world.clock.time() >= begun + 12, 60) == 15
+        assert world.until(lambda: world.clock.time() >= begun + 40, 60, step=20) == 40
+        assert world.until(lambda: False, 30, step=10) is None
+        assert world.clock.time() == begun + 15 + 40 + 30

@@ -61,32 +61,7 @@ who_killed_it = question(
 )
 
 
-# -- the plan --------------------------------------------------------------------------------------------
-
-
 # -- what the checks share -------------------------------------------------------------------------------
-
-
-def number(count: int, thing: str, plural: str = "") -> str:
-    """A count with its word: "1 task", "3 tasks"."""
-    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
-
-
-def newest(world: World, family: str) -> dict[str, Any] | None:
-    """The newest active revision of a family, or None."""
-    client = world.client("ecs")
-    try:
-        found = client.describe_task_definition(taskDefinition=family)["taskDefinition"]
-    except (client.exceptions.ClientException, client.exceptions.InvalidParameterException):
-        return None
-    return dict(found)
-
-
-def new_cluster(world: World) -> Any:
-    """A cluster nobody has seen before."""
-    name = f"check-{world.word()}"
-    world.client("ecs").create_cluster(clusterName=name)
-    return world.cluster(name)
 
 
 def attempt(cluster: Any, definition: str) -> tuple[Any, str]:
@@ -98,17 +73,6 @@ def attempt(cluster: Any, definition: str) -> tuple[Any, str]:
     except ClientError as error:
         return None, f"ECS refused to run it: {error.response['Error']['Message']}"
     return task, "" if task is not None else "ECS found no place for it."
-
-
-def until(world: World, seconds: float, done: Any, step: float = 5.0) -> float | None:
-    """Let time pass until something holds. Returns after how many seconds it did, or None when it never did."""
-    passed = 0.0
-    while not done():
-        if passed >= seconds:
-            return None
-        world.clock.advance(seconds=step)
-        passed += step
-    return passed
 
 
 def health(task: Any) -> str:

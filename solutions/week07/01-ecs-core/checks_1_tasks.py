@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
+from labkit.judging.containers import new_cluster, newest
 
-from . import CLUSTER, DOCS, attempt, health, logged, new_cluster, newest, number, push, until
+from . import CLUSTER, DOCS, attempt, health, logged, push
 
 PUBLIC: Final = "public.ecr.aws/nginx/nginx:1.29"
 
@@ -121,7 +122,7 @@ def production(world: World, expect: Expect) -> None:
         cluster = new_cluster(world)
         task, refused = attempt(cluster, definition["taskDefinitionArn"])
         if task is not None:
-            until(world, 180, lambda: task.health != "UNKNOWN" or task.status == "STOPPED")
+            world.until(lambda: task.health != "UNKNOWN" or task.status == "STOPPED", 180)
         if not expect(
             "runs",
             task is not None and task.running,
@@ -176,7 +177,7 @@ def judge_pinned(world: World, expect: Expect, cluster: Any, definition: str, fi
     moved = push_again(world)
     second, refused = attempt(cluster, definition)
     if second is not None:
-        until(world, 180, lambda: second.running or second.status == "STOPPED")
+        world.until(lambda: second.running or second.status == "STOPPED", 180)
     same = second is not None and second.running and second.digests == first.digests
     expect(
         "pinned",
@@ -213,7 +214,7 @@ def judge_notices(world: World, expect: Expect, task: Any) -> None:
     """The program hangs: it runs, and its health page is an error."""
     was = task.health == "HEALTHY"
     task.sicken()
-    after = until(world, 120, lambda: task.health == "UNHEALTHY")
+    after = world.until(lambda: task.health == "UNHEALTHY", 120)
     expect(
         "notices",
         was and after is not None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 from labkit.judging.containers import network
 
-from . import CLUSTER, DOCS, logged, number, push, until
+from . import CLUSTER, DOCS, logged, push
 
 WITHIN: Final = 60
 """Seconds in which the dead are replaced. A hung one takes longer: first its health check has to fail twice."""
@@ -43,7 +43,7 @@ def service(world: World, expect: Expect) -> None:
         return [one for one in cluster.tasks(family="user") if one.running and one.health == "HEALTHY"]
 
     with world.rehearsal():
-        until(world, 240, lambda: len(healthy()) >= 3)
+        world.until(lambda: len(healthy()) >= 3, 240)
         there = healthy()
         expect(
             "three",
@@ -63,7 +63,7 @@ def service(world: World, expect: Expect) -> None:
             hurt[1].crash()
         gone = {one.arn for one in hurt}
         number_before = len(there)
-        until(world, WITHIN, lambda: len([one for one in healthy() if one.arn not in gone]) >= number_before)
+        world.until(lambda: len([one for one in healthy() if one.arn not in gone]) >= number_before, WITHIN)
         left = [one for one in healthy() if one.arn not in gone]
         expect(
             "kept",
@@ -85,7 +85,7 @@ def judge_hung(world: World, expect: Expect, healthy: Callable[[], list[Any]], l
     if left:
         left[0].sicken()
     arn = left[0].arn if left else ""
-    until(world, 120, lambda: len([one for one in healthy() if one.arn != arn]) >= len(left))
+    world.until(lambda: len([one for one in healthy() if one.arn != arn]) >= len(left), 120)
     after = [one for one in healthy() if one.arn != arn]
     expect(
         "hung",
@@ -205,10 +205,8 @@ def judge_back(world: World, expect: Expect, shop: Any, old: str) -> None:
         shop.change(taskDefinition=old)
     except ClientError as error:
         trouble = error.response["Error"]["Message"]
-    until(
-        world,
-        300,
-        lambda: bool(shop.tasks()) and all(one.definition == old and one.running for one in shop.tasks()),
+    world.until(
+        lambda: bool(shop.tasks()) and all(one.definition == old and one.running for one in shop.tasks()), 300
     )
     tasks = [one for one in shop.tasks() if one.running]
     expect(
@@ -282,7 +280,7 @@ def hasty_service(world: World) -> tuple[Any, str]:
         deploymentConfiguration={"minimumHealthyPercent": 0, "maximumPercent": 100},
     )
     shop = world.service(CLUSTER, name)
-    until(world, 300, lambda: len([one for one in shop.tasks() if one.health == "HEALTHY"]) == 3)
+    world.until(lambda: len([one for one in shop.tasks() if one.health == "HEALTHY"]) == 3, 300)
     return shop, made
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
+from labkit.judging.containers import new_cluster, newest
 
-from . import DOCS, attempt, health, logged, new_cluster, newest, until
+from . import DOCS, attempt, health, logged
 
 FAMILIES: Final = ("search", "courier", "points", "labels")
 
@@ -55,7 +56,7 @@ def judge_welcome(world: World, expect: Expect, definition: dict[str, Any], buck
     world.client("s3").put_object(Bucket=bucket, Key="user.html", Body=f"{secret}: hello NAME".encode())
     task, refused = attempt(new_cluster(world), definition["taskDefinitionArn"])
     if task is not None:
-        until(world, 180, lambda: task.health != "UNKNOWN" or task.status == "STOPPED")
+        world.until(lambda: task.health != "UNKNOWN" or task.status == "STOPPED", 180)
     starts = task is not None and task.running
     if not expect(
         "starts",
@@ -185,7 +186,7 @@ def stopped(world: World, expect: Expect) -> None:
         said: dict[str, str] = {}
         for family in FAMILIES:
             tasks[family], said[family] = attempt(cluster, family)
-        until(world, 120, lambda: all(one is None or one.health == "HEALTHY" for one in tasks.values()))
+        world.until(lambda: all(one is None or one.health == "HEALTHY" for one in tasks.values()), 120)
         well = {family: one is not None and one.health == "HEALTHY" for family, one in tasks.items()}
         for family, one in tasks.items():
             said[family] = said[family] or f"It is {health(one)}."
@@ -265,7 +266,7 @@ def judge_courier(world: World, expect: Expect, task: Any, well: bool, said: str
     code: int | None = None
     if well:
         task.stop("a release")
-        until(world, 180, lambda: task.status == "STOPPED")
+        world.until(lambda: task.status == "STOPPED", 180)
         code = next(iter(task.exit_codes), None)
         said = f"I stopped it. {health(task)}."
     expect(

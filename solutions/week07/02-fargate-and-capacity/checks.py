@@ -77,39 +77,6 @@ full_for_four = question(
 # -- what the checks share -------------------------------------------------------------------------------
 
 
-def number(count: int, thing: str, plural: str = "") -> str:
-    """A count with its word: "1 task", "3 tasks"."""
-    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
-
-
-def newest(world: World, family: str) -> dict[str, Any] | None:
-    """The newest active revision of a family, or None."""
-    client = world.client("ecs")
-    try:
-        found = client.describe_task_definition(taskDefinition=family)["taskDefinition"]
-    except (client.exceptions.ClientException, client.exceptions.InvalidParameterException):
-        return None
-    return dict(found)
-
-
-def new_cluster(world: World, **settings: Any) -> Any:
-    """A cluster nobody has seen before."""
-    name = f"check-{world.word()}"
-    world.client("ecs").create_cluster(clusterName=name, **settings)
-    return world.cluster(name)
-
-
-def until(world: World, seconds: float, done: Any, step: float = 10.0) -> float | None:
-    """Let time pass until something holds. Returns after how many seconds it did, or None when it never did."""
-    passed = 0.0
-    while not done():
-        if passed >= seconds:
-            return None
-        world.clock.advance(seconds=step)
-        passed += step
-    return passed
-
-
 def said(error: Any) -> str:
     """What AWS said, in its own words."""
     return str(error.response["Error"]["Message"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
+from labkit.judging.containers import new_cluster, newest
 
-from . import DOCS, agent, image, new_cluster, newest, number, said, until
+from . import DOCS, agent, image, said
 
 # -- 2.1 -------------------------------------------------------------------------------------------------
 
@@ -133,7 +134,7 @@ def cheapest_size(world: World, expect: Expect, *, size: Callable[..., Any]) -> 
             )
             if task is not None:
                 running.append((one, *chosen, task))
-        until(world, 240, lambda: all(task.running for *_, task in running))
+        world.until(lambda: all(task.running for *_, task in running), 240, step=10)
         replay(world, running)
         for one, cpu, memory, task in running:
             judge_size(expect, one, cpu, memory, task)
@@ -248,7 +249,7 @@ def repair(world: World, expect: Expect) -> None:
     with world.rehearsal():
         cluster = new_cluster(world)
         started = {family: attempt(cluster, one) for family, one in found.items() if one is not None}
-        until(world, 240, lambda: all(task is None or task.running for task, _ in started.values()))
+        world.until(lambda: all(task is None or task.running for task, _ in started.values()), 240, step=10)
         world.clock.advance(seconds=5)  # a program needs a moment until it listens
         for family, (task, refused) in started.items():
             runs = task is not None and task.running

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import CLUSTER, DOCS, number, told, until
+from . import CLUSTER, DOCS, told
 
 SPOT: Final = "FARGATE_SPOT"
 
@@ -51,7 +51,7 @@ def mixed(world: World, expect: Expect) -> None:
         action="A launch type and a strategy exclude each other. Give only one.",
     )
     with world.rehearsal():
-        until(world, 300, lambda: sum(on(shop.tasks()).values()) == 10)
+        world.until(lambda: sum(on(shop.tasks()).values()) == 10, 300, step=10)
         ten = on(shop.tasks())
         expect(
             "ten",
@@ -92,7 +92,7 @@ def wanted(count: int) -> tuple[int, int]:
 def sized(world: World, shop: Any, count: int) -> Counter[str]:
     """The running tasks by provider, after somebody has asked for so many."""
     shop.change(desiredCount=count)
-    until(world, 300, lambda: len(shop.tasks()) == count == sum(on(shop.tasks()).values()))
+    world.until(lambda: len(shop.tasks()) == count == sum(on(shop.tasks()).values()), 300, step=10)
     return on(shop.tasks())
 
 
@@ -131,7 +131,7 @@ def reclaimed(world: World, expect: Expect) -> None:
         action="Run your cell. Did ECS refuse your definition? The longest `stopTimeout` on Fargate is 120 seconds.",
     )
     with world.rehearsal():
-        until(world, 300, lambda: sum(on(shop.tasks()).values()) >= 6)
+        world.until(lambda: sum(on(shop.tasks()).values()) >= 6, 300, step=10)
         world.clock.advance(seconds=45)
         there = on(shop.tasks())
         expect(

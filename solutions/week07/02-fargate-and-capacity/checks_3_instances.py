@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
+from labkit.judging.containers import new_cluster
 
-from . import DOCS, new_cluster, number, said, until
+from . import DOCS, said
 
 MACHINES: Final = (3, 2, 2)
 """How many instances each of three zones has."""
@@ -138,5 +139,5 @@ def start(world: World, expect: Expect, cluster: Any, job: str, strategy: Any) -
     )
     if told:
         return None
-    until(world, 60, lambda: all(one.running for one in cluster.tasks()))
+    world.until(lambda: all(one.running for one in cluster.tasks()), 60, step=10)
     return [one.settings for one in cluster.tasks()]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from labkit.judging import Expect, World, exercise
 
-from . import CLUSTER, DOCS, until
+from . import CLUSTER, DOCS
 
 VCPUS: Final = 32
 MEMORY: Final = 98_304
@@ -44,7 +44,7 @@ def large_job(world: World, expect: Expect) -> None:
     if not tasks:
         return
     with world.rehearsal():
-        until(world, 240, lambda: any(one.status == "RUNNING" for one in tasks))
+        world.until(lambda: any(one.status == "RUNNING" for one in tasks), 240, step=10)
         task = max(tasks, key=lambda one: (one.running, str(one.settings.get("createdAt"))))
         found = task.settings
         judge(world, expect, task, found)

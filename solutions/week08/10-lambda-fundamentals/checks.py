@@ -74,11 +74,6 @@ which_way_streams = question(
 # -- what the checks share -------------------------------------------------------------------------------
 
 
-def number(count: int, thing: str, plural: str = "") -> str:
-    """A count with its word: "1 call", "3 calls"."""
-    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
-
-
 def short(thing: object, most: int = 160) -> str:
     """A value in few words."""
     text = repr(thing)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sized
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import DOCS, number, said, short
+from . import DOCS, said, short
 
 # -- 10.1 ------------------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import DOCS, number, said, zipped
+from . import DOCS, said, zipped
 
 # -- 10.5 ------------------------------------------------------------------------------------------------
 

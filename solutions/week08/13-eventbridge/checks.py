@@ -8,25 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise, question
+from labkit.judging import NAMES, Expect, World, exercise, number, question
 from labkit.judging.watch import Enough, only
 
 BUS: Final = "orchard"
 SERVICE: Final = "events.amazonaws.com"
-NAMES: Final = (
-    "Amara",
-    "Bao",
-    "Chloé",
-    "Dilnoza",
-    "Elif",
-    "Farid",
-    "Goran",
-    "Hina",
-    "Ines",
-    "Jamal",
-    "Kofi",
-    "Lena",
-)
 DOCS: Final = "https://docs.aws.amazon.com/eventbridge/latest"
 
 # -- questions -------------------------------------------------------------------------------------------
@@ -105,17 +91,6 @@ def figure() -> Any:
 
 
 # -- what the checks share -------------------------------------------------------------------------------
-
-
-def number(count: int, thing: str, plural: str = "") -> str:
-    """A count with its word: "1 order", "3 orders"."""
-    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
-
-
-def shown(things: list[Any]) -> str:
-    """The first few things of a list, in few words."""
-    text = ", ".join(str(one) for one in things[:3])
-    return f"{text} and {len(things) - 3} more" if len(things) > 3 else text or "nothing"
 
 
 def bus_of(world: World, name: str = BUS) -> str | None:

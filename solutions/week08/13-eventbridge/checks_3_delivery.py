@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import NAMES, Expect, World, exercise, number, shown
 from labkit.judging.watch import Enough, only
 
-from . import BUS, DOCS, NAMES, function_arn, listen, number, order_ids, put, rule_of, shown, targets_of
+from . import BUS, DOCS, function_arn, listen, order_ids, put, rule_of, targets_of
 
 # -- 13.3 ------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number, shown
 
-from . import DOCS, EVERYTHING, bodies, listen, number, order_ids, put, rule_of, shown, targets_of
+from . import DOCS, EVERYTHING, bodies, listen, order_ids, put, rule_of, targets_of
 
 # -- 13.6 ------------------------------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number, shown
 
-from . import DOCS, function_arn, listen, number, rule_of, shown
+from . import DOCS, function_arn, listen, rule_of
 
 BUSY: Final = 20
 LOOP: Final = 60

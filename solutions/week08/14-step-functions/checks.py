@@ -80,17 +80,6 @@ exactly_once = question(
 # -- what the checks share -------------------------------------------------------------------------------
 
 
-def number(count: int, thing: str, plural: str = "") -> str:
-    """A count with its word: "1 order", "3 orders"."""
-    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
-
-
-def shown(things: list[Any]) -> str:
-    """The first few things of a list, in few words."""
-    text = ", ".join(str(one) for one in things[:3])
-    return f"{text} and {len(things) - 3} more" if len(things) > 3 else text or "nothing"
-
-
 @dataclass(frozen=True)
 class Call:
     """A function that an execution called: its name, what it was given, and when (seconds)."""

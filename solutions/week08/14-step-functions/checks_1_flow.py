@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number, shown
 
-from . import DOCS, Run, number, play, shown, the_machine
+from . import DOCS, Run, play, the_machine
 
 COOLING: Final = 600
 TYPES: Final = {"Task", "Choice", "Parallel", "Wait", "Pass", "Map", "Succeed", "Fail"}

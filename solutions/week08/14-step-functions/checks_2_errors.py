@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number, shown
 
-from . import DOCS, Run, number, play, shown, the_machine
+from . import DOCS, Run, play, the_machine
 
 LONGEST: Final = (2, 4, 8, 16, 20)
 """Seconds that each wait may last at most."""

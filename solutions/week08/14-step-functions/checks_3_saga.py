@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number, shown
 
-from . import DOCS, Run, number, play, shown, start, the_machine
+from . import DOCS, Run, play, start, the_machine
 
 PLACES: Final = ("take-money", "take-money answer", "hold-stock", "hold-stock answer", "ship")
 READY: Final = "Run the cells that create the tables and queues again; they stand above the exercise."

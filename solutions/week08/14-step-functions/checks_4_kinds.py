@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import DOCS, Run, machine_of, number, start
+from . import DOCS, Run, machine_of, start
 
 MONTHLY: Final = {"quote": 10_000_000, "clicks": 50_000_000, "report": 30, "approval": 2_000}
 LIMIT: Final = 100

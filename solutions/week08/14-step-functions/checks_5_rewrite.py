@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number, shown
 
-from . import DOCS, Run, machine_of, number, play, shown
+from . import DOCS, Run, machine_of, play
 
 COUNT: Final = 20
 

@@ -6,21 +6,6 @@ from typing import Any, Final
 
 from labkit.judging import World, question
 
-NAMES: Final = (
-    "Amara",
-    "Bao",
-    "Chloé",
-    "Dilnoza",
-    "Elif",
-    "Farid",
-    "Goran",
-    "Hina",
-    "Ines",
-    "Jamal",
-    "Kofi",
-    "Lena",
-)
-GOODS: Final = ("tea", "lamp", "boots", "quilt", "kettle", "globe", "basket", "candle", "radio", "map")
 DOCS: Final = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest"
 
 # -- questions -------------------------------------------------------------------------------------------
@@ -102,11 +87,6 @@ def seconds_said(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} minutes"
     return f"{seconds / 3600:.0f} hours" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
-
-
-def number(count: int, thing: str, plural: str = "") -> str:
-    """A count with its word: "1 order", "3 orders"."""
-    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
 
 
 def shown(things: list[Any]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import GOODS, NAMES, Expect, World, exercise
 
-from . import DOCS, GOODS, NAMES, new_queue, seconds_said, shown
+from . import DOCS, new_queue, seconds_said, shown
 
 # -- 16.1 ------------------------------------------------------------------------------------------------
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import GOODS, NAMES, Expect, World, exercise, number
 from labkit.judging.watch import Enough, only, quick_sleep
 from labkit.sandbox import current
 
-from . import DOCS, GOODS, NAMES, new_queue, number, seconds_said, shown
+from . import DOCS, new_queue, seconds_said, shown
 
 # -- 16.3 ------------------------------------------------------------------------------------------------
 

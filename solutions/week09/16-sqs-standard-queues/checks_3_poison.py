@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 from labkit.judging.watch import quick_sleep
 
-from . import DOCS, number
+from . import DOCS
 
 
 @exercise(

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import new_queue, number
+from . import new_queue
 
 STATUSES: Final = ("paid", "packed", "sent", "delivered")
 TABLE: Final = "order-status"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import new_queue, number
+from . import new_queue
 
 MOST_WAITING: Final = 100  # orders for each worker
 TABLES: Final = 20

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import new_queue, number
+from . import new_queue
 
 LARGE: Final = 3_000_000  # bytes
 SMALLER: Final = 1_200_000

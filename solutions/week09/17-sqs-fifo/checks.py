@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any, Final
 
-from labkit.judging import World, question
+from labkit.judging import GOODS, World, question
 
-GOODS: Final = ("tea", "lamp", "boots", "quilt", "kettle", "globe", "basket", "candle", "radio", "map")
 DOCS: Final = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest"
 
 # -- questions -------------------------------------------------------------------------------------------
@@ -70,11 +69,6 @@ def new_fifo(world: World, **attributes: str) -> Any:
     name = f"orchard-{world.word()}.fifo"
     world.client("sqs").create_queue(QueueName=name, Attributes={"FifoQueue": "true", **attributes})
     return world.queue(name)
-
-
-def number(count: int, thing: str, plural: str = "") -> str:
-    """A count with its word: "1 order", "3 orders"."""
-    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
 
 
 def read(body: str) -> dict[str, Any]:

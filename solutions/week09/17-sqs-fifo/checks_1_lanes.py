@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import DOCS, alike, new_fifo, number, overtaken, read, some_orders
+from . import DOCS, alike, new_fifo, overtaken, read, some_orders
 
 # -- 17.1 ------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 from unittest.mock import patch
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import another_worker, new_fifo, number
+from . import another_worker, new_fifo
 
 # -- 17.3 ------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import DOCS, alike, number, read, some_orders
+from . import DOCS, alike, read, some_orders
 
 # -- 17.4 ------------------------------------------------------------------------------------------------
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 from labkit.judging.watch import quick_sleep
 
-from . import DOCS, another_worker, by_key, number, read
+from . import DOCS, another_worker, by_key, read
 
 # -- 17.5 ------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import by_key, number, overtaken, read
+from . import by_key, overtaken, read
 
 # -- 17.6 ------------------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import GOODS, Expect, World, exercise, number
 
-from . import DOCS, GOODS, alike, number, read
+from . import DOCS, alike, read
 
 # -- 17.7 ------------------------------------------------------------------------------------------------
 

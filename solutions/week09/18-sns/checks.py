@@ -9,21 +9,6 @@ from typing import Any, Final
 from labkit.judging import World, question
 
 DOCS: Final = "https://docs.aws.amazon.com/sns/latest"
-NAMES: Final = (
-    "Amara",
-    "Bao",
-    "Chloé",
-    "Dilnoza",
-    "Elif",
-    "Farid",
-    "Goran",
-    "Hina",
-    "Ines",
-    "Jamal",
-    "Kofi",
-    "Lena",
-)
-GOODS: Final = ("tea", "lamp", "boots", "quilt", "kettle", "globe", "basket", "candle", "radio", "map")
 
 # -- questions -------------------------------------------------------------------------------------------
 
@@ -110,11 +95,6 @@ def text_of(body: str) -> str:
 def texts(queue: Any) -> list[str]:
     """What was published to a queue and is in it now."""
     return [text_of(message.body) for message in queue.messages()]
-
-
-def number(count: int, thing: str, plural: str = "") -> str:
-    """A count with its word: "1 order", "3 orders"."""
-    return f"{count:,} {thing if count == 1 else plural or thing + 's'}"
 
 
 def refusals(trace: Any, target: str) -> Iterator[str]:

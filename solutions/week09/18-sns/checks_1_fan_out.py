@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import GOODS, NAMES, Expect, World, exercise
 
-from . import DOCS, GOODS, NAMES, refusals, subscriptions, texts, topic
+from . import DOCS, refusals, subscriptions, texts, topic
 
 DEPARTMENTS: Final = ("packing", "billing", "statistics")
 

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import GOODS, NAMES, Expect, World, exercise, number
 
-from . import DOCS, GOODS, NAMES, number, subscriptions, texts, topic
+from . import DOCS, subscriptions, texts, topic
 
 DESKS: Final = ("express", "big-orders", "tea-room", "gift-wrap")
 Sale = dict[str, str]

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import GOODS, NAMES, Expect, World, exercise, number
 
-from . import DOCS, GOODS, NAMES, number, phones_work, subscriptions, topic
+from . import DOCS, phones_work, subscriptions, topic
 
 
 @exercise(

@@ -13,11 +13,11 @@ from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import GOODS, Expect, World, exercise
 from labkit.sandbox import delivery
 from labkit.sandbox.parcels import Parcel
 
-from . import DOCS, GOODS, topic
+from . import DOCS, topic
 
 Post = tuple[dict[str, str], str]
 ADDRESS: Final = "http://127.0.0.1:9/webhook"

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
-from labkit.judging import Expect, World, exercise, question
+from labkit.judging import Expect, World, exercise, number, question
 from labkit.sandbox import delivery
 from labkit.sandbox.parcels import Parcel, Refused, Unavailable
 
-from . import DOCS, number, text_of, topic
+from . import DOCS, text_of, topic
 
 client_error = question(
     "Somebody changes the password of the courier's web server. It now answers 403 to every post. How often "

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from labkit.judging import Expect, World, exercise
+from labkit.judging import Expect, World, exercise, number
 
-from . import DOCS, number, phones_work, subscriptions
+from . import DOCS, phones_work, subscriptions
 
 LARGE: Final = 600_000
 
