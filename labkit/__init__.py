@@ -46,7 +46,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError("module 'labkit' has no attribute {!r}".format(name))
     from importlib import import_module
 
-    value = getattr(import_module(_HOMES[name]), name)
+    from labkit.loading import lasting
+
+    with lasting():  # once for each name: the next time it is there
+        value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

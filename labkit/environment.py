@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,6 +203,8 @@ def _python() -> str:
 
 def _fingerprint(root: Path) -> str:
     """Changes when what has to be installed changes; a new lint rule in pyproject.toml changes nothing."""
+    import tomllib  # only who makes or mends the environment reads it
+
     tables = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     relevant = json.dumps([tables.get("build-system"), tables.get("project")], sort_keys=True)
     pins = (root / "constraints.txt").read_text(encoding="utf-8")
@@ -212,6 +213,8 @@ def _fingerprint(root: Path) -> str:
 
 def _requirements(root: Path, *, tests: bool) -> Iterator[tuple[str, str, str]]:
     """Yield (name, relation, version) for what pyproject.toml asks for. It uses `==` and `>=` only."""
+    import tomllib
+
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [*project["dependencies"], *(project["optional-dependencies"]["test"] if tests else [])]
     for line in lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from labkit.course.progress import Progress
 from labkit.course.scoring import earned as points_for
 from labkit.errors import LabkitError, NotFound, UsageError
 from labkit.judging.card import Card, plural
+from labkit.loading import lasting
 from labkit.notebook import shell
 from labkit.notebook.expected import expected
 from labkit.notebook.images import HasImages
@@ -361,7 +363,9 @@ def open(name: str | int) -> Lab:  # noqa: A001 - `labkit.open`, as `webbrowser.
         before._sandbox.stop()
     from labkit.sandbox import Sandbox
 
-    lab = Lab(built, Sandbox().start(), Progress())
+    with nullcontext() if "moto.core" in sys.modules else lasting():
+        sandbox = Sandbox().start()
+    lab = Lab(built, sandbox, Progress())
     _open_lab = lab
     lab._progress.open_lab(built.key)
     if before is not None:

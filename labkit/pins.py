@@ -6,8 +6,6 @@ these three are pinned exactly: here, in `pyproject.toml` and in `constraints.tx
 
 from __future__ import annotations
 
-from importlib import metadata
-
 from labkit.errors import LabkitError
 
 PINS: dict[str, str] = {"moto": "5.2.5", "boto3": "1.44.5", "botocore": "1.44.5"}
@@ -45,6 +43,8 @@ def require_pins() -> None:
 
 def installed(name: str) -> str | None:
     """The installed version of a distribution, or None. Reads metadata only, imports nothing."""
+    from importlib import metadata  # most commands never ask, and it is slow to load
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

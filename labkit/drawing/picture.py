@@ -64,7 +64,7 @@ class Picture(Card):
     def image(self) -> str:
         """Only the `<img>`, for who lays out several figures; the words when there is no drawing."""
         if not self.svg:
-            return f"<pre>{esc(self.twin)}</pre>"
+            return f"<pre>{esc(self.twin)}</pre>" if self.twin else ""
         return f'<img src="{self.uri}" alt="{esc(self.words)}" style="{_IMAGE}">'
 
     def html(self) -> str:

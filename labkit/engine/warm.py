@@ -51,14 +51,26 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "matplotlib": ("matplotlib.pyplot",),
     "workload": ("labkit.workload.*",),
     "enforce": ("labkit.sandbox.authorization.*", "labkit.sandbox.enforcement.*"),
-    "check": ("labkit.sandbox.authorization.*", "labkit.sandbox.enforcement.*"),
+    "check": (
+        "labkit.sandbox.authorization.*",
+        "labkit.sandbox.enforcement.*",
+        "moto.iam.access_control",
+        "moto.iam.policy_conditions",
+        "moto.iam.responses",
+        "moto.iam.urls",
+    ),
+    "bill": ("labkit.cost.*", "labkit.cost.services.*"),
+    "price": ("labkit.cost.*", "labkit.cost.services.*"),
+    "ecs": ("labkit.cost.compute", "labkit.sandbox.fleet.*"),
 }
 """Loaded when a notebook's code has the word."""
 
 CALLS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "dynamodb": ("list_tables", {}),
+    "ec2": ("describe_key_pairs", {}),
     "ecr": ("describe_repositories", {}),
     "ecs": ("list_clusters", {}),
+    "elbv2": ("describe_load_balancers", {}),
     "events": ("list_rules", {}),
     "iam": ("list_roles", {}),
     "kms": ("list_keys", {}),
@@ -69,6 +81,7 @@ CALLS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "scheduler": ("list_schedules", {}),
     "sns": ("list_topics", {}),
     "sqs": ("list_queues", {}),
+    "stepfunctions": ("list_state_machines", {}),
     "sts": ("get_caller_identity", {}),
 }
 """One call for each service that only looks."""

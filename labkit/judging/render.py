@@ -74,7 +74,7 @@ def report_html(report: Report) -> str:
     head = (
         f'<div class="lk-head"><strong class="lk-word">{LEAD[report.status]}'
         f' <span aria-hidden="true">{_SIGN[report.status]}</span></strong>'
-        f'<span class="lk-title">{esc(name_of(report))}</span>'
+        f'<span class="lk-title">{prose(name_of(report))}</span>'
         f'<span class="lk-side">{esc(score_of(report))}</span></div>'
     )
     body = [head]

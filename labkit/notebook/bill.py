@@ -83,20 +83,24 @@ def _by_resource(made: Bill) -> dict[str, float]:
 
 
 def money(dollars: float) -> str:
-    """US dollars: cents, and below a cent the first two digits that count."""
+    """US dollars: cents, and below a cent the first two digits that count, down to a ten-millionth of a dollar."""
     sign, size = ("-" if dollars < 0 else ""), abs(dollars)
     if size == 0 or size >= 0.01:
         return f"{sign}${size:,.2f}"
+    if size < 1e-7:
+        return f"{sign}less than $0.0000001"
     digits = f"{size:.12f}"
-    first = next((place for place, one in enumerate(digits[2:]) if one != "0"), None)
-    return f"{sign}less than $0.000000000001" if first is None else f"{sign}${size:.{first + 2}f}"
+    first = next(place for place, one in enumerate(digits[2:]) if one != "0")
+    return f"{sign}${size:.{first + 2}f}"
 
 
 def quantity(amount: float) -> str:
     """A number of units: whole ones whole, parts with the digits that count."""
     if amount == int(amount):
         return f"{int(amount):,}"
-    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.3g}" if amount >= 0.0001 else f"{amount:.2e}"
+    if amount >= 0.0001:
+        return f"{amount:,.2f}" if amount >= 1 else f"{amount:.3g}"
+    return f"{amount:.7f}".rstrip("0") if amount >= 5e-7 else "less than 0.000001"
 
 
 def rate(price: Price) -> str:

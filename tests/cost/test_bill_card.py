@@ -157,14 +157,22 @@ def test_a_month_cannot_be_told_from_a_moment(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("dollars", "text"),
     [(0, "$0.00"), (19.6, "$19.60"), (1_234.5, "$1,234.50"), (-0.4, "-$0.40"), (0.0000004, "$0.00000040"),
-     (0.00999, "$0.0100"), (1e-20, "less than $0.000000000001")],
+     (0.00999, "$0.0100"), (1e-7, "$0.00000010"), (9e-8, "less than $0.0000001"), (-1e-20, "-less than $0.0000001")],
 )  # fmt: skip
 def test_money_is_readable_at_every_size(dollars: float, text: str) -> None:
     assert money(dollars) == text
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(50e6, "50,000,000"), (1.5, "1.50"), (0.25, "0.25"), (1.2e-7, "1.20e-07"), (0, "0")]
+    ("amount", "text"),
+    [
+        (50e6, "50,000,000"),
+        (1.5, "1.50"),
+        (0.25, "0.25"),
+        (4.2e-5, "0.000042"),
+        (9.54e-11, "less than 0.000001"),
+        (0, "0"),
+    ],
 )
 def test_quantities_are_readable_at_every_size(amount: float, text: str) -> None:
     assert quantity(amount) == text

@@ -13,6 +13,8 @@ from . import DOCS, said
 MACHINES: Final = (3, 2, 2)
 """How many instances each of three zones has."""
 TASKS: Final = 12
+CLUSTERS: Final = 3
+"""How often `even` has to be even: once in twenty, chance is."""
 PUBLIC: Final = "public.ecr.aws/nginx/nginx:1.29"
 
 
@@ -35,7 +37,7 @@ def placed(world: World, expect: Expect, *, tight: Any, even: Any) -> None:
     """Twelve tasks stand on the fewest instances; twelve others survive the loss of a zone."""
     with world.rehearsal():
         cluster, zones = fleet(world)
-        memory = world.random.choice((1_900, 2_400, 3_700))
+        memory = world.random.choice((1_900, 2_400))  # with larger ones chance would often do as well
         job = definition(world, memory)
         packed = start(world, expect, cluster, job, tight)
         if packed is None:
@@ -53,12 +55,16 @@ def placed(world: World, expect: Expect, *, tight: Any, even: Any) -> None:
             action="Which type of strategy fills the fullest instance first? By which field?",
         )
     with world.rehearsal():
-        cluster, zones = fleet(world)
-        spread = start(world, expect, cluster, definition(world, 1_000), even)
-        if spread is None:
-            return
-        counts = Counter(dict.fromkeys(zones, 0))
-        counts.update(one["availabilityZone"] for one in spread)
+        job, tries = definition(world, 1_000), []
+        for _ in range(CLUSTERS):
+            cluster, zones = fleet(world)
+            spread = start(world, expect, cluster, job, even)
+            if spread is None:
+                return
+            counts = Counter(dict.fromkeys(zones, 0))
+            counts.update(one["availabilityZone"] for one in spread)
+            tries.append((cluster, spread, counts))
+        cluster, spread, counts = max(tries, key=lambda one: max(one[2].values()) - min(one[2].values()))
         listed = ", ".join(f"{count} in {zone}" for zone, count in sorted(counts.items()))
         expect(
             "even",

@@ -801,7 +801,7 @@ except ClientError as error:
 
 # %% solution
 ecs.register_task_definition(**FORECAST, requiresCompatibilities=["MANAGED_INSTANCES"])  # survives: it is only a check
-ecs.run_task(
+started = ecs.run_task(
     cluster="orchard",
     taskDefinition="forecast",
     capacityProviderStrategy=[{"capacityProvider": "orchard-managed", "weight": 1}],  # survives: it is the only provider
