@@ -54,7 +54,7 @@ def test_each_status_is_a_bar_as_long_as_it_lasted() -> None:
     assert [(bar.state, bar.end - bar.start) for bar in one.bars] == [
         ("placed", 10), ("pending", 3), ("starting", 20), ("running", 60),
     ]  # fmt: skip
-    assert one.detail == "user:3, FARGATE, eu-west-1a"
+    assert one.detail == "user:3, FARGATE, 1a"
 
 
 def test_a_task_that_was_killed_says_why() -> None:

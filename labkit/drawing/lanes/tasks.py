@@ -160,7 +160,7 @@ def _lane(life: _Life, now: float) -> Lane:
         str(params.get("Family", "")),
         str(params.get("CapacityProvider") or params.get("LaunchType") or ""),
     ]
-    zone = str(params.get("Zone", ""))
+    zone = str(params.get("Zone", "")).rpartition("-")[2]  # "1a": the Region is the same in every lane
     detail = ", ".join(filter(None, (*where, zone)))
     name = f"{life.owner} {short_name(life.arn)[:8]}"
     return Lane(name, tuple(bars), tuple(life.marks), (life.owner,), detail=detail, key=life.arn)
